@@ -39,6 +39,8 @@ export interface Directory extends Metadata {
   kind: "directory";
   /** In any order: formats that need one sort for themselves. */
   children: Map<ByteString, Node>;
+  /** Bytes that an image says the directory takes; a dump shows it, nothing needs it. */
+  size?: number;
 }
 
 /** What every inode that can have several names has. */
@@ -68,10 +70,14 @@ export interface Device extends LeafMetadata {
   kind: "character" | "block";
   /** The kernel's 32-bit encoding (`makeDevice`). */
   rdev: number;
+  /** A size that a dump claims for what has none: it is not written, but one above 4 GiB makes the inode extended. */
+  declaredSize?: number;
 }
 
 export interface Special extends LeafMetadata {
   kind: "fifo" | "socket";
+  /** As for a device. */
+  declaredSize?: number;
 }
 
 export type Leaf = Regular | Symlink | Device | Special;

@@ -2,16 +2,9 @@
 // checking digests is the same for all of them and lives in resolve.ts.
 
 import type { Descriptor } from "../format/oci.ts";
+import type { BlobFile } from "../sys/blob-file.ts";
 
-/**
- * A layer blob that a worker thread can read with plain synchronous calls.
- * `offset` and `size` name a range of the file, so that a blob may lie inside an archive.
- */
-export interface BlobFile {
-  readonly path: string;
-  readonly offset: number;
-  readonly size: number;
-}
+export type { BlobFile };
 
 export interface ImageSource {
   /** The reference as messages show it, transport included. */

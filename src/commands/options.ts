@@ -1,0 +1,58 @@
+// The options that say how an image is converted, shared by every verb that converts.
+
+import type { Command } from "commander";
+import type { ConversionOptions } from "../convert.ts";
+import { Oci2cfsError } from "../errors.ts";
+
+export interface ConversionFlags {
+  algorithm?: string;
+  erofsVersion?: string;
+  bootable?: boolean;
+  xattrs?: string;
+  compat?: string;
+  platform?: string;
+  os?: string;
+  arch?: string;
+  variant?: string;
+}
+
+export function addConversionOptions(command: Command): Command {
+  return command
+    .option("--algorithm <hash>", "fs-verity hash: sha256 or sha512 (default: the repository's, sha256 for a new one)")
+    .option("--erofs-version <n>", "composefs image version 0 or 1 (default: 1, as cfsctl and bootc)")
+    .option("--bootable", "empty /boot and /sysroot, as for an image that is booted")
+    .option("--xattrs <mode>", "allowlist (security.capability only), keep-user or all (default: allowlist)")
+    .option("--compat <tool>", "composefs-rs: give its digest exactly, or refuse where it refuses")
+    .option("--platform <os/arch[/variant]>", "which image of an index to take (default: this machine's)")
+    .option("--os <os>", "the operating system part of --platform")
+    .option("--arch <arch>", "the architecture part of --platform")
+    .option("--variant <variant>", "the variant part of --platform");
+}
+
+/** @throws Oci2cfsError `usage` naming the option and its choices. */
+export function parseConversionOptions(flags: ConversionFlags): ConversionOptions {
+  const algorithm = choice("--algorithm", flags.algorithm, ["sha256", "sha512"] as const);
+  const erofsVersion = choice("--erofs-version", flags.erofsVersion, ["0", "1"] as const);
+  const platform = { os: flags.os, architecture: flags.arch, variant: flags.variant };
+  return {
+    ...(algorithm === undefined ? {} : { algorithm }),
+    erofsVersion: erofsVersion === "0" ? 0 : 1,
+    bootable: flags.bootable === true,
+    xattrs: choice("--xattrs", flags.xattrs, ["allowlist", "keep-user", "all"] as const) ?? "allowlist",
+    compat: choice("--compat", flags.compat, ["composefs-rs"] as const) ?? "native",
+    platform: { spec: flags.platform, ...platform },
+  };
+}
+
+function choice<const T extends string>(
+  option: string,
+  value: string | undefined,
+  choices: readonly T[],
+): T | undefined {
+  if (value === undefined) return undefined;
+  const found = choices.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw new Oci2cfsError("usage", `${option} does not take "${value}"`, { hint: `it takes ${choices.join(", ")}` });
+  }
+  return found;
+}

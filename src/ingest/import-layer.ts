@@ -7,7 +7,8 @@ import { Oci2cfsError } from "../errors.ts";
 import { type HashAlgorithm, type OciDigest, ociAlgorithm, type VerityDigest } from "../format/digest.ts";
 import type { LayerCompression } from "../format/oci.ts";
 import type { TarEntry } from "../format/tar/entry.ts";
-import { type TarHandler, TarReader } from "../format/tar/reader.ts";
+import type { TarHandler } from "../format/tar/handler.ts";
+import { TarReader } from "../format/tar/reader.ts";
 import { StreamWriter } from "../store/streams.ts";
 import type { BlobFile } from "../sys/blob-file.ts";
 import {

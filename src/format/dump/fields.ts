@@ -51,7 +51,7 @@ export function splitFields(line: string): string[] {
 const escapes: Readonly<Record<string, string>> = { "\\": "\\", n: "\n", r: "\r", t: "\t" };
 
 /** @param options `cut`: what a C string would end with, an escaped NUL, ends the text. */
-export function unescape(text: string, options: { cut: boolean }): ByteString {
+export function unescapeBytes(text: string, options: { cut: boolean }): ByteString {
   if (!text.includes("\\")) return text as ByteString;
   const bytes = text.replace(/\\(x[0-9a-fA-F]{2}|[^x]|x|$)/g, (sequence, code: string) => {
     const short = escapes[code];
@@ -64,7 +64,7 @@ export function unescape(text: string, options: { cut: boolean }): ByteString {
 }
 
 function optional(text: string | undefined, options: { cut: boolean }): ByteString | undefined {
-  return text === undefined || text === "-" ? undefined : unescape(text, options);
+  return text === undefined || text === "-" ? undefined : unescapeBytes(text, options);
 }
 
 /** The target of a hard-link line (its MODE begins with `@`), whose other fields mean nothing. */
@@ -181,8 +181,8 @@ function parseXattrs(fields: readonly string[]): Xattrs {
     if (text > MAX_XATTR_TEXT) fail(`xattrs of more than ${MAX_XATTR_TEXT} characters`);
     const equals = field.indexOf("=");
     if (equals < 0) fail(`xattr "${field.slice(0, 40)}" without a value`);
-    const name = unescape(field.slice(0, equals), { cut: true });
-    const value = unescape(field.slice(equals + 1), { cut: false });
+    const name = unescapeBytes(field.slice(0, equals), { cut: true });
+    const value = unescapeBytes(field.slice(equals + 1), { cut: false });
     if (name === "" || name.length > MAX_XATTR_NAME_LENGTH) fail(`xattr name of ${name.length} bytes`);
     if (value.length > MAX_XATTR_VALUE_LENGTH) fail(`xattr value of ${value.length} bytes`);
     budget += 7 + name.length + value.length;

@@ -45,7 +45,7 @@ class Formatter {
         stack.pop();
         continue;
       }
-      const path = top.path + escape(name, "path");
+      const path = top.path + escapeBytes(name, "path");
       const child = top.directory.children.get(name) as Node;
       if (child.kind === "directory") {
         yield `${path} ${directoryFields(child)}\n`;
@@ -65,8 +65,8 @@ class Formatter {
     const payload = leaf.kind === "symlink" ? leaf.target : regular?.payload;
     const mode = `${first === undefined ? "" : "@"}${leaf.mode.toString(8)}`;
     const owner = `${leaf.nlink} ${leaf.uid} ${leaf.gid} ${rdev} ${leaf.mtimeSec}.${leaf.mtimeNsec}`;
-    const target = first ?? (payload === undefined ? "-" : escape(payload, "field"));
-    const content = regular?.content === undefined || regular.content === "" ? "-" : escape(regular.content, "field");
+    const target = first ?? (payload === undefined ? "-" : escapeBytes(payload, "field"));
+    const content = regular?.content === undefined || regular.content === "" ? "-" : escapeBytes(regular.content, "field");
     return `${size} ${mode} ${owner} ${target} ${content} ${regular?.digest ?? "-"}${xattrFields(leaf)}`;
   }
 }
@@ -86,13 +86,13 @@ function xattrFields(node: Directory | Leaf): string {
   if (node.xattrs.size === 0) return "";
   return [...node.xattrs.keys()]
     .sort()
-    .map((name) => ` ${escape(name, "xattr")}=${escape(node.xattrs.get(name) as ByteString, "xattr")}`)
+    .map((name) => ` ${escapeBytes(name, "xattr")}=${escapeBytes(node.xattrs.get(name) as ByteString, "xattr")}`)
     .join("");
 }
 
 const shortEscapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-function escape(bytes: ByteString, where: "path" | "field" | "xattr"): string {
+function escapeBytes(bytes: ByteString, where: "path" | "field" | "xattr"): string {
   // A lone dash means "not set" where a field can be that.
   if (where === "field" && bytes === "-") return "\\x2d";
   const special = where === "xattr" ? /[^!-<>-[\]-~]/g : /[^!-[\]-~]/g;

@@ -5,7 +5,7 @@ import { Oci2cfsError } from "../../errors.ts";
 import { type ByteString, printable } from "../bytes.ts";
 import { MAX_NAME_LENGTH } from "../erofs/layout.ts";
 import type { Directory, HardLink, Leaf, Node } from "../node.ts";
-import { DumpFault, fail, parseLinkTarget, parseNode, splitFields, unescape } from "./fields.ts";
+import { DumpFault, fail, parseLinkTarget, parseNode, splitFields, unescapeBytes } from "./fields.ts";
 
 const NEWLINE = 0x0a;
 
@@ -60,7 +60,7 @@ class DumpParser {
   }
 
   #addEntry(fields: readonly string[]): void {
-    const path = unescape(fields[0] ?? "", { cut: true });
+    const path = unescapeBytes(fields[0] ?? "", { cut: true });
     const link = parseLinkTarget(fields);
     if (this.#root === undefined) {
       this.#root = this.#parseRoot(path, fields);

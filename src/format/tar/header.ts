@@ -1,0 +1,165 @@
+// The 512-byte header block of a tar: ustar and pax (POSIX.1-2017 "pax", ustar Interchange Format), v7, star, and GNU
+// (GNU tar manual "Basic Tar Format"), bytes to fields. No state and no extensions: reader.ts puts those on top.
+
+import { Oci2cfsError } from "../../errors.ts";
+import { type ByteString, bytesOf } from "../bytes.ts";
+import type { SparseSegment } from "./entry.ts";
+
+export const BLOCK_SIZE = 512;
+
+export interface TarHeader {
+  readonly name: ByteString;
+  readonly linkname: ByteString;
+  /** The type byte as a character; `\0` in v7 archives. */
+  readonly type: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** Seconds; negative before 1970. */
+  readonly mtime: number;
+  readonly devMajor: number;
+  readonly devMinor: number;
+}
+
+/** What is wrong with a header or extension; the reader adds where. */
+export class TarFault extends Oci2cfsError {}
+
+export function fault(message: string): never {
+  throw new TarFault("bad-format", message);
+}
+
+export function isZeroBlock(buffer: Buffer, offset: number): boolean {
+  if (buffer[offset] !== 0) return false;
+  for (let index = offset + 1; index < offset + BLOCK_SIZE; index++) if (buffer[index] !== 0) return false;
+  return true;
+}
+
+/** @throws TarFault for a wrong checksum or a field that is no number. */
+export function decodeHeader(buffer: Buffer, offset: number): TarHeader {
+  checkChecksum(buffer, offset);
+  const format = formatOf(buffer, offset);
+  const name = text(buffer, offset, 100);
+  const prefix =
+    format === "ustar" ? text(buffer, offset + 345, 155) : format === "star" ? text(buffer, offset + 345, 131) : "";
+  const isV7 = format === "v7";
+  return {
+    name: prefix === "" ? name : (`${prefix}/${name}` as ByteString),
+    linkname: text(buffer, offset + 157, 100),
+    type: String.fromCharCode(buffer[offset + 156] ?? 0),
+    mode: number(buffer, offset + 100, 8) & 0xffff,
+    uid: identity("uid", number(buffer, offset + 108, 8)),
+    gid: identity("gid", number(buffer, offset + 116, 8)),
+    size: length("size", number(buffer, offset + 124, 12)),
+    mtime: number(buffer, offset + 136, 12),
+    devMajor: isV7 ? 0 : identity("device major", number(buffer, offset + 329, 8)),
+    devMinor: isV7 ? 0 : identity("device minor", number(buffer, offset + 337, 8)),
+  };
+}
+
+function formatOf(buffer: Buffer, offset: number): "ustar" | "star" | "gnu" | "v7" {
+  const magic = buffer.toString("latin1", offset + 257, offset + 265);
+  if (magic === "ustar  \0") return "gnu";
+  if (!magic.startsWith("ustar\0")) return "v7";
+  return buffer.toString("latin1", offset + 508, offset + 512) === "tar\0" ? "star" : "ustar";
+}
+
+/** The sum of all bytes with the sum's own field as spaces. Old tars added signed bytes. */
+function checkChecksum(buffer: Buffer, offset: number): void {
+  let unsigned = 8 * 0x20;
+  let high = 0;
+  for (let index = offset; index < offset + BLOCK_SIZE; index++) {
+    const byte = buffer[index] ?? 0;
+    unsigned += byte;
+    high += byte >> 7;
+  }
+  for (let index = offset + 148; index < offset + 156; index++) {
+    const byte = buffer[index] ?? 0;
+    unsigned -= byte;
+    high -= byte >> 7;
+  }
+  const stored = number(buffer, offset + 148, 8);
+  if (stored !== unsigned && stored !== unsigned - 256 * high) fault("header checksum is wrong: not a tar, or damaged");
+}
+
+/** Bytes up to the first NUL. */
+function text(buffer: Buffer, offset: number, size: number): ByteString {
+  const nul = buffer.indexOf(0, offset);
+  const end = nul < 0 || nul > offset + size ? offset + size : nul;
+  return bytesOf(buffer, offset, end);
+}
+
+const SPACE = 0x20;
+const ZERO = 0x30;
+const SEVEN = 0x37;
+
+/** Octal digits among spaces and NULs, or GNU's base-256: big-endian two's complement behind a set top bit. */
+function number(buffer: Buffer, offset: number, size: number): number {
+  if (((buffer[offset] ?? 0) & 0x80) !== 0) return base256(buffer, offset, size);
+  const end = offset + size;
+  let index = offset;
+  while (index < end && (buffer[index] === SPACE || buffer[index] === 0)) index++;
+  let value = 0;
+  for (; index < end; index++) {
+    const byte = buffer[index] ?? 0;
+    if (byte < ZERO || byte > SEVEN) break;
+    value = value * 8 + (byte - ZERO);
+  }
+  for (; index < end; index++) {
+    const byte = buffer[index];
+    if (byte === 0) break;
+    if (byte !== SPACE) fault(`"${bytesOf(buffer, offset, end).replace(/[^ -~]/g, "?")}" is not an octal number`);
+  }
+  return value;
+}
+
+function base256(buffer: Buffer, offset: number, size: number): number {
+  let value = BigInt((buffer[offset] ?? 0) & 0x7f);
+  for (let index = offset + 1; index < offset + size; index++) value = (value << 8n) | BigInt(buffer[index] ?? 0);
+  const signed = BigInt.asIntN(8 * size - 1, value);
+  if (signed > BigInt(Number.MAX_SAFE_INTEGER) || signed < -BigInt(Number.MAX_SAFE_INTEGER))
+    fault(`number ${signed} is too large`);
+  return Number(signed);
+}
+
+function identity(what: string, value: number): number {
+  if (value < 0 || value > 0xffffffff) fault(`${what} ${value} is not a 32-bit number`);
+  return value;
+}
+
+function length(what: string, value: number): number {
+  if (value < 0) fault(`${what} ${value} is negative`);
+  return value;
+}
+
+const SPARSE_ENTRY_SIZE = 24;
+
+/** The part of an old GNU sparse map that stands in a header (offset 386, four runs) or its extension (0, 21 runs). */
+export interface OldSparseMap {
+  readonly segments: SparseSegment[];
+  /** Another extension block follows. */
+  readonly extended: boolean;
+}
+
+export function decodeOldSparseHeader(buffer: Buffer, offset: number): OldSparseMap & { realSize: number } {
+  const map = decodeOldSparse(buffer, { start: offset + 386, count: 4, extendedAt: offset + 482 });
+  return { ...map, realSize: length("expanded size", number(buffer, offset + 483, 12)) };
+}
+
+export function decodeOldSparseExtension(buffer: Buffer, offset: number): OldSparseMap {
+  return decodeOldSparse(buffer, { start: offset, count: 21, extendedAt: offset + 504 });
+}
+
+function decodeOldSparse(buffer: Buffer, place: { start: number; count: number; extendedAt: number }): OldSparseMap {
+  const segments: SparseSegment[] = [];
+  for (let index = 0; index < place.count; index++) {
+    const at = place.start + index * SPARSE_ENTRY_SIZE;
+    // An entry that begins with NUL ends the map.
+    if (buffer[at] === 0) break;
+    segments.push({
+      offset: length("sparse offset", number(buffer, at, 12)),
+      length: length("sparse length", number(buffer, at + 12, 12)),
+    });
+  }
+  return { segments, extended: buffer[place.extendedAt] !== 0 };
+}

@@ -28,8 +28,9 @@ Examples:
       const json = wantsJson(flags.format);
       const { computeDigest } = await import("../convert.ts");
       const { withProgress } = await import("./progress.ts");
+      const conversion = await parseConversionOptions(flags);
       const result = await withProgress(flags, (onEvent) =>
-        computeDigest(reference, { ...parseConversionOptions(flags), onEvent, signal: session.signal }),
+        computeDigest(reference, { ...conversion, onEvent, signal: session.signal }),
       );
       if (!json) return print(formatVerityDigest(result.digest));
       printJson({ ...result, digest: formatVerityDigest(result.digest) });

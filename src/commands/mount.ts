@@ -1,7 +1,8 @@
 // `oci2cfs mount NAME DIR`: the image as a read-only file system, by the kernel's own EROFS and overlayfs.
 
 import type { Command } from "commander";
-import { type GlobalOptions, repositoryPath } from "./session.ts";
+import type { GlobalOptions } from "./session.ts";
+import { withImages } from "./with-images.ts";
 
 export function addMount(program: Command): void {
   program
@@ -12,13 +13,26 @@ export function addMount(program: Command): void {
     .addHelpText(
       "after",
       `
-Every object is checked by the kernel while it is read when the repository has fs-verity.
+The image is measured before it is mounted. In a repository with fs-verity the kernel
+checks every object while it is read.
 
 Example:
   oci2cfs mount oci:/srv/os:latest /mnt`,
     )
-    .action(async (image: string, directory: string, _: unknown, self: Command) => {
-      const { mountImage } = await import("../mount-image.ts");
-      await mountImage({ repository: repositoryPath(self.optsWithGlobals<GlobalOptions>()), image, target: directory });
+    .action(async (name: string, target: string, _: unknown, self: Command) => {
+      await withImages(self.optsWithGlobals<GlobalOptions>(), "read", async ({ repository, images }) => {
+        const [{ mountComposefs }, { readHeader }] = await Promise.all([
+          import("../sys/mount.ts"),
+          import("../format/erofs/header.ts"),
+        ]);
+        const digest = images.findComposefs(name);
+        await mountComposefs({
+          image: repository.objectFile(digest),
+          objects: `${repository.path}/objects`,
+          target,
+          hasAcl: readHeader(repository.readObject(digest)).hasAcl,
+          requireVerity: repository.verity === "required",
+        });
+      });
     });
 }

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { ConversionOptions } from "../convert.ts";
 import { Oci2cfsError } from "../errors.ts";
+import type { Platform } from "../format/oci.ts";
 
 export interface ConversionFlags {
   algorithm?: string;
@@ -30,18 +31,38 @@ export function addConversionOptions(command: Command): Command {
 }
 
 /** @throws Oci2cfsError `usage` naming the option and its choices. */
-export function parseConversionOptions(flags: ConversionFlags): ConversionOptions {
+export async function parseConversionOptions(flags: ConversionFlags): Promise<ConversionOptions> {
   const algorithm = choice("--algorithm", flags.algorithm, ["sha256", "sha512"] as const);
   const erofsVersion = choice("--erofs-version", flags.erofsVersion, ["0", "1"] as const);
-  const platform = { os: flags.os, architecture: flags.arch, variant: flags.variant };
   return {
     ...(algorithm === undefined ? {} : { algorithm }),
     erofsVersion: erofsVersion === "0" ? 0 : 1,
     bootable: flags.bootable === true,
     xattrs: choice("--xattrs", flags.xattrs, ["allowlist", "keep-user", "all"] as const) ?? "allowlist",
     compat: choice("--compat", flags.compat, ["composefs-rs"] as const) ?? "native",
-    platform: { spec: flags.platform, ...platform },
+    platform: await parsePlatformFlags(flags),
   };
+}
+
+/** `--platform` whole, or its parts over what this machine is. */
+async function parsePlatformFlags(flags: ConversionFlags): Promise<Platform> {
+  const { formatPlatform, hostPlatform, parsePlatform } = await import("../format/oci.ts");
+  const parts = [flags.os, flags.arch, flags.variant];
+  if (flags.platform !== undefined) {
+    if (parts.some((part) => part !== undefined)) {
+      throw new Oci2cfsError("usage", "--platform and --os, --arch or --variant exclude each other");
+    }
+    return parsePlatform(flags.platform);
+  }
+  const host = hostPlatform();
+  const variant = flags.variant ?? (flags.arch === undefined ? host.variant : undefined);
+  return parsePlatform(
+    formatPlatform({
+      os: flags.os ?? host.os,
+      architecture: flags.arch ?? host.architecture,
+      ...(variant === undefined ? {} : { variant }),
+    }),
+  );
 }
 
 function choice<const T extends string>(

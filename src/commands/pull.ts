@@ -30,9 +30,10 @@ Examples:
       const json = wantsJson(flags.format);
       const { pull } = await import("../convert.ts");
       const { withProgress } = await import("./progress.ts");
+      const conversion = await parseConversionOptions(flags);
       const result = await withProgress(flags, (onEvent) =>
         pull(reference, {
-          ...parseConversionOptions(flags),
+          ...conversion,
           repository: repositoryPath(flags),
           ...(name === undefined ? {} : { name }),
           onEvent,

@@ -1,7 +1,8 @@
 // `oci2cfs tag NAME NEW`: a further name for an image that the repository holds.
 
 import type { Command } from "commander";
-import { type GlobalOptions, repositoryPath } from "./session.ts";
+import type { GlobalOptions } from "./session.ts";
+import { withImages } from "./with-images.ts";
 
 export function addTag(program: Command): void {
   program
@@ -11,12 +12,6 @@ export function addTag(program: Command): void {
     .argument("<new>", "the name to add; moved when it names another image")
     .addHelpText("after", "\nExample:\n  oci2cfs tag oci:/srv/os:latest stable")
     .action(async (name: string, added: string, _: unknown, self: Command) => {
-      const { openImageStore } = await import("../images.ts");
-      const store = openImageStore({ path: repositoryPath(self.optsWithGlobals<GlobalOptions>()), mode: "write" });
-      try {
-        store.tag(name, added);
-      } finally {
-        store.close();
-      }
+      await withImages(self.optsWithGlobals<GlobalOptions>(), "write", ({ images }) => images.tag(name, added));
     });
 }

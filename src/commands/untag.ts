@@ -1,7 +1,8 @@
 // `oci2cfs untag NAME`: takes a name away. The image itself stays until a garbage collection finds it unused.
 
 import type { Command } from "commander";
-import { type GlobalOptions, repositoryPath } from "./session.ts";
+import type { GlobalOptions } from "./session.ts";
+import { withImages } from "./with-images.ts";
 
 export function addUntag(program: Command): void {
   program
@@ -10,12 +11,6 @@ export function addUntag(program: Command): void {
     .argument("<name>", "a tag")
     .addHelpText("after", "\nExample:\n  oci2cfs untag stable")
     .action(async (name: string, _: unknown, self: Command) => {
-      const { openImageStore } = await import("../images.ts");
-      const store = openImageStore({ path: repositoryPath(self.optsWithGlobals<GlobalOptions>()), mode: "write" });
-      try {
-        store.untag(name);
-      } finally {
-        store.close();
-      }
+      await withImages(self.optsWithGlobals<GlobalOptions>(), "write", ({ images }) => images.untag(name));
     });
 }

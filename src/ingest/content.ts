@@ -39,7 +39,7 @@ export interface ContentWriter {
  * Files up to this size are gathered in memory: their name is known before a file is made, so an object that exists
  * costs no system call, and the rest one write each.
  */
-export const GATHER_LIMIT = 1024 * 1024;
+export const GATHER_LIMIT: number = 1024 * 1024;
 
 /** Gathers small files one after the other in one buffer; a file that lies in one piece is not copied at all. */
 export class GatheringWriter implements ContentWriter {

@@ -22,26 +22,37 @@ export interface Decompressor {
 const OUTPUT_SIZE = 256 * 1024;
 
 /**
- * Node's zlib runs on the libuv thread pool, so one layer keeps two cores busy: the sink is called from a microtask,
- * that is, after the pool has been given the next step.
+ * Node's zlib runs on the libuv thread pool, so one layer keeps two cores busy: output is handed to the sink from a
+ * microtask, that is, after the pool has been given the next step.
  */
 class GzipDecompressor implements Decompressor {
   readonly #gunzip: Gunzip = createGunzip({ chunkSize: OUTPUT_SIZE });
+  readonly #sink: ByteSink;
+  readonly #output: Buffer[] = [];
   #failure: Error | undefined;
+  #ended = false;
   #bytesIn = 0;
 
   constructor(sink: ByteSink) {
+    this.#sink = sink;
     this.#gunzip.on("error", (error) => this.#fail(new Oci2cfsError("bad-format", `gzip: ${error.message}`)));
-    this.#gunzip.on("data", (chunk: Buffer) => {
-      queueMicrotask(() => {
-        if (this.#failure !== undefined) return;
-        try {
-          sink(chunk);
-        } catch (error) {
-          this.#fail(error instanceof Error ? error : new Error(String(error)));
-        }
-      });
+    this.#gunzip.on("end", () => {
+      this.#ended = true;
     });
+    this.#gunzip.on("data", (chunk: Buffer) => {
+      this.#output.push(chunk);
+      queueMicrotask(() => this.#drain());
+    });
+  }
+
+  #drain(): void {
+    try {
+      for (let chunk = this.#output.shift(); chunk !== undefined; chunk = this.#output.shift()) {
+        if (this.#failure === undefined) this.#sink(chunk);
+      }
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #fail(error: Error): void {
@@ -49,7 +60,8 @@ class GzipDecompressor implements Decompressor {
     this.#gunzip.destroy(this.#failure);
   }
 
-  write(bytes: Buffer): Promise<void> {
+  write(bytes: Buffer): Promise<void> | undefined {
+    if (bytes.length === 0) return undefined;
     this.#bytesIn += bytes.length;
     return this.#settle((done) => this.#gunzip.write(bytes, done));
   }
@@ -57,7 +69,7 @@ class GzipDecompressor implements Decompressor {
   finish(): Promise<void> {
     if (this.#bytesIn === 0) throw new Oci2cfsError("bad-format", "gzip: the blob is empty");
     return this.#settle((done) => {
-      this.#gunzip.once("end", () => queueMicrotask(done));
+      this.#gunzip.once("end", () => done());
       this.#gunzip.end();
     });
   }
@@ -67,12 +79,14 @@ class GzipDecompressor implements Decompressor {
     return new Promise((resolve, reject) => {
       const settle = (error?: Error | null): void => {
         this.#gunzip.off("close", onClose);
-        const failure = this.#failure ?? error;
-        if (failure === undefined || failure === null) resolve();
+        this.#drain();
+        const failure = this.#failure ?? error ?? undefined;
+        if (failure === undefined) resolve();
         else reject(failure);
       };
-      const onClose = (): void => settle(new Oci2cfsError("bad-format", "gzip: the stream ended early"));
-      if (this.#failure !== undefined) return settle();
+      const onClose = (): void =>
+        settle(this.#ended ? undefined : new Oci2cfsError("bad-format", "gzip: the stream ended early"));
+      if (this.#failure !== undefined || this.#ended) return settle();
       this.#gunzip.once("close", onClose);
       operation(settle);
     });
@@ -96,6 +110,8 @@ class ZstdDecompressor implements Decompressor {
   }
 
   write(bytes: Buffer): undefined {
+    // Nothing to take is not the beginning of a frame.
+    if (bytes.length === 0) return undefined;
     let input = bytes;
     for (;;) {
       const [pending, produced, consumed] = this.#step(input);

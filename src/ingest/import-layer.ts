@@ -16,6 +16,7 @@ import {
   ExpandingWriter,
   GATHER_LIMIT,
   GatheringWriter,
+  nowhere,
   type ObjectSink,
   StreamingWriter,
 } from "./content.ts";
@@ -41,7 +42,22 @@ export interface ImportedLayer {
   /** Tar entries, and bytes of tar. */
   readonly entries: number;
   readonly tarSize: number;
+  /** When nothing is stored: the files whose text decides about the image (`isPolicyFile`). */
+  readonly policyFiles: PolicyFile[];
 }
+
+export interface PolicyFile {
+  readonly digest: VerityDigest;
+  readonly content: Buffer;
+}
+
+/** SELinux configuration is read when an image is made bootable; its largest file has about 500 KB. */
+function isPolicyFile(entry: TarEntry): boolean {
+  return entry.size <= GATHER_LIMIT && /^(?:\.?\/)*etc\/selinux\//.test(entry.name);
+}
+
+/** What is kept of them at most, for a hostile image's sake. */
+const MAX_POLICY_BYTES = 64 * 1024 * 1024;
 
 /**
  * @param onProgress called with the number of blob bytes read since the last call.
@@ -143,6 +159,9 @@ class TarSplitter implements TarHandler {
   readonly #reader: TarReader = new TarReader(this);
   readonly #record: StreamWriter;
   readonly #gathering: GatheringWriter;
+  readonly #policyFiles: PolicyFile[] = [];
+  #policyBytes = 0;
+  #policyPieces: Buffer[] | undefined;
   #entries = 0;
   #entry: TarEntry | undefined;
   /** Receives the stored bytes of the current file when they become an object. */
@@ -169,6 +188,8 @@ class TarSplitter implements TarHandler {
     this.#entries++;
     this.#entry = entry;
     if (isStoredExternally(entry)) this.#stored = this.#storedWriter(entry.storedSize);
+    const keep = this.#sink === nowhere && isExternal(entry) && isPolicyFile(entry);
+    this.#policyPieces = keep && this.#policyBytes + entry.size <= MAX_POLICY_BYTES ? [] : undefined;
     if (entry.sparse !== undefined && isExternal(entry)) {
       this.#expanded = new ExpandingWriter(this.#algorithm, this.#sink, { segments: entry.sparse, size: entry.size });
     }
@@ -184,14 +205,17 @@ class TarSplitter implements TarHandler {
     if (this.#stored === undefined) this.#record.inline(buffer, start, end);
     else this.#stored.write(buffer, start, end);
     this.#expanded?.write(buffer, start, end);
+    this.#policyPieces?.push(Buffer.from(buffer.subarray(start, end)));
   }
 
   contentEnd(): void {
     const entry = this.#entry;
     if (entry === undefined) return;
     if (this.#stored !== undefined) {
-      this.#record.external(this.#stored.finish(), entry.storedSize);
+      const digest = this.#stored.finish();
+      this.#record.external(digest, entry.storedSize);
       this.#stored = undefined;
+      this.#keepPolicyFile(digest);
     }
     if (this.#expanded !== undefined) {
       const digest: VerityDigest = this.#expanded.finish();
@@ -200,9 +224,22 @@ class TarSplitter implements TarHandler {
     }
   }
 
+  #keepPolicyFile(digest: VerityDigest): void {
+    if (this.#policyPieces === undefined) return;
+    const content = Buffer.concat(this.#policyPieces);
+    this.#policyPieces = undefined;
+    this.#policyBytes += content.length;
+    this.#policyFiles.push({ digest, content });
+  }
+
   finish(): ImportedLayer {
     this.#reader.finish();
-    return { record: this.#record.finish(), entries: this.#entries, tarSize: this.#reader.offset };
+    return {
+      record: this.#record.finish(),
+      entries: this.#entries,
+      tarSize: this.#reader.offset,
+      policyFiles: this.#policyFiles,
+    };
   }
 
   discard(): void {

@@ -1,6 +1,7 @@
 // What the pool and its workers say to each other: plain data that a structured clone carries.
 
 import type { ErrorRecord } from "../errors.ts";
+import type { VerityDigest } from "../format/digest.ts";
 import type { ObjectStoreLocation } from "../store/objects.ts";
 import type { LayerImport } from "./import-layer.ts";
 import type { KnownDigestsMemory } from "./known-digests.ts";
@@ -24,5 +25,7 @@ export type WorkerReply =
       readonly record: Uint8Array;
       readonly entries: number;
       readonly tarSize: number;
+      /** Contents arrive as plain byte arrays. */
+      readonly policyFiles: readonly { readonly digest: VerityDigest; readonly content: Uint8Array }[];
     }
   | { readonly kind: "failed"; readonly job: number; readonly error: ErrorRecord };

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { errorFromRecord, Oci2cfsError, withContext } from "../errors.ts";
 import type { HashAlgorithm } from "../format/digest.ts";
 import type { ObjectStoreLocation } from "../store/objects.ts";
-import type { LayerImport } from "./import-layer.ts";
+import type { LayerImport, PolicyFile } from "./import-layer.ts";
 import { allocateKnownDigests, type KnownDigestsMemory } from "./known-digests.ts";
 import type { LayerJob, WorkerReply, WorkerSettings } from "./messages.ts";
 
@@ -14,6 +14,7 @@ export interface ImportedRecord {
   readonly record: Buffer;
   readonly entries: number;
   readonly tarSize: number;
+  readonly policyFiles: readonly PolicyFile[];
 }
 
 export interface IngestOptions<Layer> {
@@ -114,8 +115,8 @@ class LayerWorker {
         if (reply.kind === "progress") onProgress(reply.bytes);
         else if (reply.kind === "failed") reject(errorFromRecord(reply.error));
         else {
-          const { record, entries, tarSize } = reply;
-          resolve({ record: Buffer.from(record.buffer, record.byteOffset, record.length), entries, tarSize });
+          const policyFiles = reply.policyFiles.map(({ digest, content }) => ({ digest, content: asBuffer(content) }));
+          resolve({ record: asBuffer(reply.record), entries: reply.entries, tarSize: reply.tarSize, policyFiles });
         }
       };
       this.#worker.postMessage(job);
@@ -127,4 +128,9 @@ class LayerWorker {
     this.#onFailure = undefined;
     await this.#worker.terminate();
   }
+}
+
+/** A structured clone makes a Buffer a plain byte array: the same memory as a Buffer again. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -6,7 +6,7 @@ import type { VerityDigest } from "../format/digest.ts";
 import type { TarEntry } from "../format/tar/entry.ts";
 import type { TarHandler } from "../format/tar/handler.ts";
 import { TarReader } from "../format/tar/reader.ts";
-import { readStream } from "../store/streams.ts";
+import { readStream, type StreamHandler, type StreamInfo } from "../store/streams.ts";
 import type { EntryContent } from "../tree/apply.ts";
 import { isExternal, isStoredExternally, LAYER_CONTENT_TYPE, sparseReferenceName } from "./layer-record.ts";
 
@@ -19,14 +19,11 @@ export type EntrySink = (entry: TarEntry, content: EntryContent | undefined) => 
  */
 export function readLayer(record: Buffer, sink: EntrySink): void {
   const splicer = new EntrySplicer(sink);
-  const info = readStream(record, splicer);
-  if (info.contentType !== LAYER_CONTENT_TYPE) {
-    throw new Oci2cfsError("bad-format", `layer record: content type is "${info.contentType}"`);
-  }
+  readStream(record, splicer);
   splicer.finish();
 }
 
-class EntrySplicer implements TarHandler {
+class EntrySplicer implements TarHandler, StreamHandler {
   readonly #sink: EntrySink;
   readonly #reader: TarReader = new TarReader(this);
   #namedRefs: ReadonlyMap<string, VerityDigest> = new Map();
@@ -39,8 +36,11 @@ class EntrySplicer implements TarHandler {
 
   // What the splitstream says.
 
-  begin(namedRefs: ReadonlyMap<string, VerityDigest>): void {
-    this.#namedRefs = namedRefs;
+  begin(info: StreamInfo): void {
+    if (info.contentType !== LAYER_CONTENT_TYPE) {
+      throw new Oci2cfsError("bad-format", `layer record: content type is "${info.contentType}"`);
+    }
+    this.#namedRefs = info.namedRefs;
   }
 
   inline(buffer: Buffer, start: number, end: number): void {

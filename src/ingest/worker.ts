@@ -21,7 +21,7 @@ const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []): void => port
 
 port.on("message", (job: LayerJob) => {
   importLayer(job.layer, sink, (bytes) => reply({ kind: "progress", job: job.id, bytes })).then(
-    ({ record, entries, tarSize }) => {
+    ({ record, entries, tarSize, policyFiles }) => {
       // One buffer of its own, so that it can be handed over instead of copied.
       const whole = new Uint8Array(record.reduce((sum, piece) => sum + piece.length, 0));
       let offset = 0;
@@ -29,7 +29,7 @@ port.on("message", (job: LayerJob) => {
         whole.set(piece, offset);
         offset += piece.length;
       }
-      reply({ kind: "done", job: job.id, record: whole, entries, tarSize }, [whole.buffer]);
+      reply({ kind: "done", job: job.id, record: whole, entries, tarSize, policyFiles }, [whole.buffer]);
     },
     (error: unknown) => reply({ kind: "failed", job: job.id, error: errorToRecord(error) }),
   );

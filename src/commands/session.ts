@@ -49,12 +49,12 @@ export function applyLogOptions(options: GlobalOptions): void {
 
 /** Where the repository is when nobody says. */
 export function repositoryPath(options: GlobalOptions): string {
-  const named = options.repo ?? process.env["OCI2CFS_REPO"];
+  const named = options.repo ?? process.env.OCI2CFS_REPO;
   if (named !== undefined && named !== "") return path.resolve(named);
   const ostree = "/ostree/repo";
   if (isWritable(ostree)) return path.join(ostree, "cfs");
   if (process.getuid?.() === 0) return "/var/lib/oci2cfs";
-  const data = process.env["XDG_DATA_HOME"] ?? path.join(os.homedir(), ".local/share");
+  const data = process.env.XDG_DATA_HOME ?? path.join(os.homedir(), ".local/share");
   return path.join(data, "oci2cfs");
 }
 

@@ -2,7 +2,7 @@
 // included: zstd:chunked appends its table of contents in those), or nothing at all.
 
 import { createGunzip, type Gunzip } from "node:zlib";
-import * as zstd from "zstd-napi/binding.js";
+import zstd, { type DCtx, type StreamResult } from "zstd-napi/binding.js";
 import { Oci2cfsError } from "../errors.ts";
 import type { LayerCompression } from "../format/oci.ts";
 
@@ -99,7 +99,7 @@ class GzipDecompressor implements Decompressor {
 
 /** zstd-napi's raw context into one reused buffer reaches the speed of the zstd tool; its stream class does not. */
 class ZstdDecompressor implements Decompressor {
-  readonly #context: zstd.DCtx = new zstd.DCtx();
+  readonly #context: DCtx = new zstd.DCtx();
   readonly #output: Buffer = Buffer.allocUnsafe(4 * OUTPUT_SIZE);
   readonly #sink: ByteSink;
   /** What ZSTD_decompressStream said last: 0 between frames. */
@@ -123,7 +123,7 @@ class ZstdDecompressor implements Decompressor {
     }
   }
 
-  #step(input: Buffer): zstd.StreamResult {
+  #step(input: Buffer): StreamResult {
     try {
       return this.#context.decompressStream(this.#output, input);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { TarEntry } from "../format/tar/entry.ts";
 import type { TarHandler } from "../format/tar/handler.ts";
 import { TarReader } from "../format/tar/reader.ts";
 import { readStream, type StreamHandler, type StreamInfo } from "../store/streams.ts";
-import type { EntryContent } from "../tree/apply.ts";
+import type { EntryContent } from "../tree/build.ts";
 import { isExternal, isStoredExternally, LAYER_CONTENT_TYPE, sparseReferenceName } from "./layer-record.ts";
 
 /** Called for each entry in the tar's order; content only for regular files with any. */

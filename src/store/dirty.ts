@@ -8,7 +8,17 @@
 // time over into its own marker, and syncs them with its own. One from an earlier boot means that every object changed since
 // then is suspect: each is measured, and the bad ones are removed, before anything trusts them.
 
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import path from "node:path";
 import { errnoOf, withContext } from "../errors.ts";
 import { type HashAlgorithm, hashes } from "../format/digest.ts";

@@ -32,24 +32,30 @@ export function encodeMeta(algorithm: HashAlgorithm): string {
 /** @throws Oci2cfsError `bad-format` for what is no meta.json, `unsupported` for a repository of a later kind. */
 export function parseMeta(text: string): RepositoryMeta {
   const meta = parseObject(text);
-  const version = meta["version"];
+  const version = meta.version;
   if (typeof version !== "number" || !Number.isInteger(version) || version < 1) fail("version is no positive number");
   if (version > VERSION) {
-    throw new Oci2cfsError("unsupported", `repository: meta.json has version ${version}, this program knows ${VERSION}`, {
-      hint: "a newer oci2cfs or cfsctl made it",
-    });
+    throw new Oci2cfsError(
+      "unsupported",
+      `repository: meta.json has version ${version}, this program knows ${VERSION}`,
+      {
+        hint: "a newer oci2cfs or cfsctl made it",
+      },
+    );
   }
-  const algorithm = (Object.keys(algorithmNames) as HashAlgorithm[]).find((name) => algorithmNames[name] === meta["algorithm"]);
+  const algorithm = (Object.keys(algorithmNames) as HashAlgorithm[]).find(
+    (name) => algorithmNames[name] === meta.algorithm,
+  );
   if (algorithm === undefined) {
-    throw new Oci2cfsError("unsupported", `repository: meta.json has algorithm ${JSON.stringify(meta["algorithm"])}`, {
+    throw new Oci2cfsError("unsupported", `repository: meta.json has algorithm ${JSON.stringify(meta.algorithm)}`, {
       hint: `this program knows ${Object.values(algorithmNames).join(" and ")}`,
     });
   }
-  const unknown = unknownFeatures(meta["features"], "incompatible");
+  const unknown = unknownFeatures(meta.features, "incompatible");
   if (unknown.length > 0) {
     throw new Oci2cfsError("unsupported", `repository: meta.json demands the features ${unknown.join(", ")}`);
   }
-  return { algorithm, writable: unknownFeatures(meta["features"], "read-only-compatible").length === 0 };
+  return { algorithm, writable: unknownFeatures(meta.features, "read-only-compatible").length === 0 };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -66,7 +72,8 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 function unknownFeatures(features: unknown, kind: string): string[] {
   if (features === undefined) return [];
   const list = (features as Readonly<Record<string, unknown>> | null)?.[kind] ?? [];
-  if (!Array.isArray(list) || !list.every((name) => typeof name === "string")) fail(`features.${kind} is no list of names`);
+  if (!Array.isArray(list) || !list.every((name) => typeof name === "string"))
+    fail(`features.${kind} is no list of names`);
   return list.filter((name) => name !== V1_EROFS);
 }
 

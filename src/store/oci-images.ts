@@ -78,7 +78,9 @@ export class OciImages {
     const id = this.#idOf(name);
     const digest = id?.replace(/^oci-manifest-/, "") ?? "";
     if (id === undefined || !isOciDigest(digest) || this.#repository.findStream(id) === undefined) {
-      throw new Oci2cfsError("not-found", `no image "${name}" in ${this.#repository.path}`, { hint: this.#namesHint() });
+      throw new Oci2cfsError("not-found", `no image "${name}" in ${this.#repository.path}`, {
+        hint: this.#namesHint(),
+      });
     }
     return this.#read(digest);
   }
@@ -193,11 +195,14 @@ export class OciImages {
       throw new Oci2cfsError("not-found", `no composefs image ${name} in ${this.#repository.path}`);
     }
     const { variants } = this.find(name);
-    const plain = variants.get(variantName({ erofsVersion: 1, bootable: false, xattrs: "allowlist", compat: "native" }));
+    const plain = variants.get(
+      variantName({ erofsVersion: 1, bootable: false, xattrs: "allowlist", compat: "native" }),
+    );
     const [only] = variants.size === 1 ? variants.values() : [];
     const digest = plain ?? only;
     if (digest !== undefined && this.#repository.hasImage(digest)) return digest;
-    if (variants.size === 0) throw new Oci2cfsError("not-found", `"${name}" has no composefs image`, { hint: "pull it again" });
+    if (variants.size === 0)
+      throw new Oci2cfsError("not-found", `"${name}" has no composefs image`, { hint: "pull it again" });
     throw new Oci2cfsError("usage", `"${name}" has several composefs images`, {
       hint: `give one's digest: ${[...variants].map(([variant, value]) => `${variant}=${value}`).join(", ")}`,
     });

@@ -275,7 +275,9 @@ export class Repository {
 
   /** Names of everything below a directory of links, such as `streams/refs/oci`. */
   listLinks(directory: "streams" | "images" | "streams/refs/oci"): string[] {
-    return list(path.join(this.path, directory)).filter((name) => readLink(path.join(this.path, directory, name)) !== undefined);
+    return list(path.join(this.path, directory)).filter(
+      (name) => readLink(path.join(this.path, directory, name)) !== undefined,
+    );
   }
 
   setTag(name: string, id: ContentId): void {
@@ -324,7 +326,8 @@ function readObjectFile(file: string, { digest, limit }: { digest: VerityDigest;
   try {
     content = readWholeFile(file, limit);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") throw new Oci2cfsError("not-found", `object ${digest} is missing`, { cause: error });
+    if (errnoOf(error) === "ENOENT")
+      throw new Oci2cfsError("not-found", `object ${digest} is missing`, { cause: error });
     throw withContext(`object ${digest}`, error);
   }
   if (content === undefined) throw new Oci2cfsError("unsupported", `object ${digest} has more than ${limit} bytes`);

@@ -1,6 +1,6 @@
 // Splitstreams with their zstd compression: written while a layer passes by, read without unpacking more than a step.
 
-import * as zstd from "zstd-napi/binding.js";
+import zstd, { type CCtx, type EndDirective, type StreamResult } from "zstd-napi/binding.js";
 import { Oci2cfsError } from "../errors.ts";
 import type { HashAlgorithm, VerityDigest } from "../format/digest.ts";
 import {
@@ -22,7 +22,7 @@ const MAX_NAMED_REFS_SIZE = 64 * 1024 * 1024;
 
 /** Compresses what comes in pieces. */
 class Compressor {
-  readonly #context: zstd.CCtx = new zstd.CCtx();
+  readonly #context: CCtx = new zstd.CCtx();
   readonly #pieces: Buffer[] = [];
   #output: Buffer = Buffer.allocUnsafeSlow(zstd.cStreamOutSize());
   #filled = 0;
@@ -36,7 +36,7 @@ class Compressor {
     this.#run(bytes, zstd.EndDirective.continue);
   }
 
-  #run(bytes: Buffer, directive: zstd.EndDirective): void {
+  #run(bytes: Buffer, directive: EndDirective): void {
     let input = bytes;
     for (;;) {
       if (this.#filled === this.#output.length) this.#takeOutput();
@@ -54,7 +54,10 @@ class Compressor {
   #takeOutput(): void {
     this.#size += this.#filled;
     if (this.#size > MAX_COMPRESSED_SIZE) {
-      throw new Oci2cfsError("unsupported", `the layer's headers and small files take more than ${MAX_COMPRESSED_SIZE} bytes compressed`);
+      throw new Oci2cfsError(
+        "unsupported",
+        `the layer's headers and small files take more than ${MAX_COMPRESSED_SIZE} bytes compressed`,
+      );
     }
     this.#pieces.push(this.#output.subarray(0, this.#filled));
     this.#output = Buffer.allocUnsafeSlow(this.#output.length);
@@ -179,16 +182,20 @@ function decompress(compressed: Buffer, sink: (bytes: Buffer) => void): void {
   const output = Buffer.allocUnsafeSlow(256 * 1024);
   let input = compressed;
   for (;;) {
-    let result: zstd.StreamResult;
+    let result: StreamResult;
     try {
       result = context.decompressStream(output, input);
     } catch (error) {
-      throw new Oci2cfsError("bad-format", `splitstream: zstd: ${error instanceof Error ? error.message : String(error)}`);
+      throw new Oci2cfsError(
+        "bad-format",
+        `splitstream: zstd: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
     const [pending, produced, consumed] = result;
     if (produced > 0) sink(output.subarray(0, produced));
     input = input.subarray(consumed);
     if (pending === 0 && input.length === 0) return;
-    if (produced === 0 && input.length === 0) throw new Oci2cfsError("bad-format", "splitstream: zstd: the frame ends early");
+    if (produced === 0 && input.length === 0)
+      throw new Oci2cfsError("bad-format", "splitstream: zstd: the frame ends early");
   }
 }

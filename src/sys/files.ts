@@ -1,6 +1,16 @@
 // Small steps on files that must not be seen half done: write beside, then rename.
 
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, symlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { threadId } from "node:worker_threads";
 
 let counter = 0;

@@ -75,7 +75,10 @@ function load(): LinuxCalls | undefined {
       const argument = Buffer.alloc(4 + MAX_DIGEST_SIZE);
       argument.writeUInt16LE(MAX_DIGEST_SIZE, 2);
       if (outcome(ioctl(fd, FS_IOC_MEASURE_VERITY, argument)) !== undefined) return undefined;
-      return { algorithmId: argument.readUInt16LE(0), digest: argument.toString("hex", 4, 4 + argument.readUInt16LE(2)) };
+      return {
+        algorithmId: argument.readUInt16LE(0),
+        digest: argument.toString("hex", 4, 4 + argument.readUInt16LE(2)),
+      };
     },
     flock(fd, operation) {
       const flags = { shared: LOCK_SH | LOCK_NB, exclusive: LOCK_EX | LOCK_NB, unlock: LOCK_UN };

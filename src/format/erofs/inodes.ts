@@ -4,18 +4,10 @@
 import { Oci2cfsError } from "../../errors.ts";
 import { type ByteString, printable } from "../bytes.ts";
 import { type Device, type Directory, type HardLink, type Leaf, NO_XATTRS, type Node, type Xattrs } from "../node.ts";
-import {
-  ACL_XATTRS,
-  MAX_FILE_SIZE,
-  MAX_INLINE_SIZE,
-  MAX_NAME_LENGTH,
-  MAX_SYMLINK_LENGTH,
-  STUB_MODE,
-  STUB_NAMES,
-  XATTR_SELINUX,
-} from "./layout.ts";
+import { InodeXattrs } from "./inode-xattrs.ts";
+import { ACL_XATTRS, EROFS_FT, STUB_MODE, STUB_NAMES, XATTR_SELINUX } from "./layout.ts";
+import { inodeProblem, nameProblem } from "./limits.ts";
 import { directoryXattrs, isWhiteout, leafXattrs } from "./overlay.ts";
-import { type XattrPair, XattrTable } from "./xattrs.ts";
 
 export type Inode = Directory | Leaf;
 
@@ -29,20 +21,22 @@ export interface DirectoryEntries {
 export interface InodeTable {
   /** By inode number. */
   readonly inodes: readonly Inode[];
-  readonly xattrs: readonly (readonly XattrPair[])[];
+  /** EROFS_FT_* as written: the user's whiteouts are regular files, stubs are not. */
+  readonly fileTypes: readonly number[];
   /** For directories, by inode number. */
   readonly entries: readonly (DirectoryEntries | undefined)[];
   /** Link count as written. */
   readonly nlink: readonly number[];
-  readonly table: XattrTable;
-  /** The one object that stands for all 256 stubs. */
-  readonly stub: Device;
+  readonly xattrs: InodeXattrs;
   readonly version: number;
   readonly hasAcl: boolean;
   /** The earliest modification time. */
   readonly minSec: bigint;
   readonly minNsec: number;
 }
+
+const SELF = "." as ByteString;
+const PARENT = ".." as ByteString;
 
 export interface VersionRange {
   readonly minVersion: number;
@@ -59,18 +53,23 @@ class Collector {
   readonly #minVersion: number;
   readonly #inodes: Inode[] = [];
   readonly #parents: number[] = [];
-  readonly #xattrs: (readonly XattrPair[])[] = [];
+  readonly #fileTypes: number[] = [];
   readonly #entries: (DirectoryEntries | undefined)[] = [];
   readonly #nlink: number[] = [];
-  readonly #table = new XattrTable();
+  readonly #xattrs = new InodeXattrs();
   readonly #links: { entries: DirectoryEntries; position: number; target: Leaf; directory: number }[] = [];
   readonly #stub: Device;
   #hasWhiteouts = false;
+  #minSec: bigint;
+  #minNsec: number;
 
   constructor(root: Directory, range: VersionRange) {
     this.#minVersion = range.minVersion;
     this.#whiteoutVersion = Math.max(range.minVersion, range.maxVersion);
+    // The one object that stands for all 256 stubs.
     this.#stub = makeStub(root);
+    this.#minSec = root.mtimeSec;
+    this.#minNsec = root.mtimeNsec;
     this.#add(root, 0);
   }
 
@@ -79,22 +78,23 @@ class Collector {
     for (let ino = 0; ino < this.#inodes.length; ino++) {
       const inode = this.#inodes[ino];
       if (inode === undefined) break;
+      const problem = inodeProblem(inode);
+      if (problem !== undefined) throw this.#unsupported(ino, problem);
+      this.#noteTime(inode);
       if (inode.kind === "directory") this.#visitDirectory(inode, ino);
-      else this.#visitLeaf(inode, ino);
+      else this.#visitLeaf(inode);
     }
     this.#resolveLinks();
-    const { minSec, minNsec } = earliest(this.#inodes);
     return {
       inodes: this.#inodes,
-      xattrs: this.#xattrs,
+      fileTypes: this.#fileTypes,
       entries: this.#entries,
       nlink: this.#nlink,
-      table: this.#table,
-      stub: this.#stub,
+      xattrs: this.#xattrs,
       version: this.#hasWhiteouts ? this.#whiteoutVersion : this.#minVersion,
-      hasAcl: ACL_XATTRS.some((name) => this.#table.has(name)),
-      minSec,
-      minNsec,
+      hasAcl: ACL_XATTRS.some((name) => this.#xattrs.table.has(name)),
+      minSec: this.#minSec,
+      minNsec: this.#minNsec,
     };
   }
 
@@ -103,20 +103,33 @@ class Collector {
     return this.#inodes.push(inode) - 1;
   }
 
-  #visitLeaf(leaf: Leaf, ino: number): void {
-    checkLeaf(leaf, () => this.#pathOf(ino));
+  #noteTime({ mtimeSec, mtimeNsec }: Inode): void {
+    if (mtimeSec > this.#minSec || (mtimeSec === this.#minSec && mtimeNsec >= this.#minNsec)) return;
+    this.#minSec = mtimeSec;
+    this.#minNsec = mtimeNsec;
+  }
+
+  #visitLeaf(leaf: Leaf): void {
+    const { table } = this.#xattrs;
     this.#nlink.push(leaf.nlink);
     this.#entries.push(undefined);
-    // Stubs keep their label as it is and are no whiteouts of the user's.
-    this.#xattrs.push(
-      leaf === this.#stub
-        ? [...leaf.xattrs].map(([name, value]) => this.#table.use(name, value))
-        : leafXattrs(this.#table, leaf, () => this.#pathOf(ino)),
-    );
+    if (leaf === this.#stub) {
+      // Stubs keep their label as it is and are no whiteouts of the user's.
+      this.#fileTypes.push(EROFS_FT.character);
+      this.#xattrs.add(
+        leaf,
+        [...leaf.xattrs].map(([name, value]) => table.use(name, value)),
+      );
+    } else {
+      this.#fileTypes.push(isWhiteout(leaf) ? EROFS_FT.regular : EROFS_FT[leaf.kind]);
+      this.#xattrs.add(leaf, leafXattrs(table, leaf));
+    }
   }
 
   #visitDirectory(directory: Directory, ino: number): void {
     const isRoot = ino === 0;
+    for (const name of [SELF, PARENT])
+      if (directory.children.has(name)) throw this.#unsupported(ino, nameProblem(name));
     const names = sortedNames(directory.children, isRoot);
     const entries: DirectoryEntries = { names, inodes: new Uint32Array(names.length) };
     this.#entries.push(entries);
@@ -124,11 +137,12 @@ class Collector {
     let whiteouts = false;
     for (let position = 0; position < names.length; position++) {
       const name = names[position] as ByteString;
-      if (name === ".") entries.inodes[position] = ino;
-      else if (name === "..") entries.inodes[position] = this.#parents[ino] ?? 0;
+      if (name === SELF) entries.inodes[position] = ino;
+      else if (name === PARENT) entries.inodes[position] = this.#parents[ino] ?? 0;
       else {
         const child: Node = directory.children.get(name) ?? this.#stub;
-        checkName(name, () => this.#pathOf(ino));
+        const problem = nameProblem(name);
+        if (problem !== undefined) throw this.#unsupported(ino, problem);
         if (child.kind === "hardlink") {
           this.#links.push({ entries, position, target: child.target, directory: ino });
           continue;
@@ -141,7 +155,8 @@ class Collector {
     this.#hasWhiteouts ||= whiteouts;
     this.#nlink.push(2 + subdirectories);
     const marks = { isRoot, whiteouts: whiteouts ? this.#whiteoutVersion : undefined };
-    this.#xattrs.push(directoryXattrs(this.#table, directory, marks, () => this.#pathOf(ino)));
+    this.#fileTypes.push(EROFS_FT.directory);
+    this.#xattrs.add(directory, directoryXattrs(this.#xattrs.table, directory, marks));
   }
 
   #resolveLinks(): void {
@@ -165,6 +180,10 @@ class Collector {
     }
   }
 
+  #unsupported(ino: number, problem: string | undefined): Oci2cfsError {
+    return new Oci2cfsError("unsupported", `erofs: ${this.#pathOf(ino)}: ${problem}`);
+  }
+
   /** For messages only: searches each parent for the name. */
   #pathOf(ino: number): string {
     const parts: string[] = [];
@@ -185,44 +204,8 @@ function makeStub(root: Directory): Device {
 }
 
 function sortedNames(children: ReadonlyMap<ByteString, Node | HardLink>, isRoot: boolean): ByteString[] {
-  const names = [...children.keys(), "." as ByteString, ".." as ByteString];
+  const names = [...children.keys(), SELF, PARENT];
   if (isRoot) names.push(...STUB_NAMES.filter((name) => !children.has(name)));
   // Without a comparer strings sort by code units, which are bytes here.
   return names.sort();
-}
-
-function checkName(name: ByteString, directory: () => string): void {
-  if (name.length === 0 || name.length > MAX_NAME_LENGTH || name.includes("/") || name.includes("\0")) {
-    throw new Oci2cfsError(
-      "unsupported",
-      `erofs: ${directory()}: name "${printable(name).slice(0, 80)}" of ${name.length} bytes is not a file name`,
-    );
-  }
-}
-
-function checkLeaf(leaf: Leaf, path: () => string): void {
-  if (leaf.kind === "symlink" && (leaf.target.length === 0 || leaf.target.length > MAX_SYMLINK_LENGTH)) {
-    throw new Oci2cfsError("unsupported", `erofs: ${path()}: symlink target of ${leaf.target.length} bytes`);
-  }
-  if (leaf.kind === "regular") {
-    const inline = leaf.content?.length ?? 0;
-    if (leaf.size > MAX_FILE_SIZE) {
-      throw new Oci2cfsError("unsupported", `erofs: ${path()}: file of ${leaf.size} bytes, more than 2^53`);
-    }
-    if (inline > MAX_INLINE_SIZE) {
-      throw new Oci2cfsError("unsupported", `erofs: ${path()}: inline content of ${inline} bytes`);
-    }
-  }
-}
-
-function earliest(inodes: readonly Inode[]): { minSec: bigint; minNsec: number } {
-  let minSec = inodes[0]?.mtimeSec ?? 0n;
-  let minNsec = inodes[0]?.mtimeNsec ?? 0;
-  for (const inode of inodes) {
-    if (inode.mtimeSec < minSec || (inode.mtimeSec === minSec && inode.mtimeNsec < minNsec)) {
-      minSec = inode.mtimeSec;
-      minNsec = inode.mtimeNsec;
-    }
-  }
-  return { minSec, minNsec };
 }

@@ -17,7 +17,6 @@ import {
   SLOT_SIZE,
 } from "./layout.ts";
 import { isExternal, isWhiteout } from "./overlay.ts";
-import { xattrBlockSize } from "./xattrs.ts";
 
 /** By inode number, sizes and offsets in bytes. */
 export interface Placement {
@@ -42,7 +41,7 @@ export function placeInodes(inodes: InodeTable): Placement {
   for (let ino = 0; ino < count; ino++) {
     const inode = inodes.inodes[ino] as Inode;
     const parts = inodeParts(inode, inodes.entries[ino]?.names);
-    xattrSize[ino] = xattrBlockSize(inodes.xattrs[ino] ?? []);
+    xattrSize[ino] = inodes.xattrs.sizeOf(ino, inode);
     compact[ino] = isCompact(inode, { ino, size: parts.size, inodes }) ? 1 : 0;
     const header = compact[ino] === 1 ? COMPACT_INODE_SIZE : EXTENDED_INODE_SIZE;
     const meta = header + (xattrSize[ino] ?? 0);
@@ -138,8 +137,8 @@ function isCompact(inode: Inode, { ino, size, inodes }: { ino: number; size: num
 
 /** log2 of the chunk size for an external file: one chunk holds it, up to 8 TiB. */
 export function chunkBits(size: number): number {
-  let bits = 0;
-  for (let rest = size - 1; rest >= 1; rest = Math.floor(rest / 2)) bits++;
+  const last = size - 1;
+  const bits = last < 2 ** 32 ? 32 - Math.clz32(last) : 64 - Math.clz32(last / 2 ** 32);
   return Math.min(MAX_CHUNK_BITS, Math.max(MIN_CHUNK_BITS, bits));
 }
 

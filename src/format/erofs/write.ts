@@ -25,7 +25,7 @@ import {
   SUPERBLOCK_OFFSET,
   XATTR_HEADER_SIZE,
 } from "./layout.ts";
-import { isExternal, isWhiteout } from "./overlay.ts";
+import { isExternal } from "./overlay.ts";
 import { chunkBits, type Placement, placeInodes } from "./place.ts";
 import { writeXattrBlock, writeXattrEntry } from "./xattrs.ts";
 
@@ -57,7 +57,7 @@ class Emitter {
 
   emit(): Buffer {
     const { inodesEnd, blocks } = this.#placement;
-    const shared = this.#inodes.table.layoutShared(inodesEnd % BLOCK_SIZE);
+    const shared = this.#inodes.xattrs.table.layoutShared(inodesEnd % BLOCK_SIZE);
     const dataStart = roundUp(inodesEnd + shared.size, BLOCK_SIZE);
     const dataBlocks = blocks.reduce((sum, count) => sum + count, 0);
     const image = Buffer.alloc(dataStart + dataBlocks * BLOCK_SIZE);
@@ -108,7 +108,8 @@ class Emitter {
     const external = isExternal(inode);
     const layout = external ? EROFS_INODE_CHUNK_BASED : tail > 0 ? EROFS_INODE_FLAT_INLINE : EROFS_INODE_FLAT_PLAIN;
     const size = inode.kind === "directory" ? blocks * BLOCK_SIZE + tail : contentSize(inode);
-    const whiteout = this.#isEscapedWhiteout(inode);
+    // The user's own whiteouts become empty files that overlayfs shows as whiteouts again.
+    const whiteout = inode.kind === "character" && this.#inodes.fileTypes[ino] === EROFS_FT.regular;
     const union = inodeUnion(inode, blocks > 0 ? block : 0);
     image.writeUInt16LE((compact ? 0 : 1) | (layout << 1), offset);
     image.writeUInt16LE(xattrSize === 0 ? 0 : (xattrSize - XATTR_HEADER_SIZE) / 4 + 1, offset + 2);
@@ -132,7 +133,7 @@ class Emitter {
       image.writeUInt32LE(this.#inodes.nlink[ino] ?? 0, offset + 44);
     }
     const header = compact ? COMPACT_INODE_SIZE : EXTENDED_INODE_SIZE;
-    const end = writeXattrBlock(image, offset + header, this.#inodes.xattrs[ino] ?? []);
+    const end = writeXattrBlock(image, offset + header, this.#inodes.xattrs.pairsOf(ino, inode));
     this.#writeData(image, { ino, inode, tailOffset: end, tail, dataOffset: block * BLOCK_SIZE, blocks });
   }
 
@@ -182,21 +183,11 @@ class Emitter {
       const ino = inodes[index] ?? 0;
       image.writeUInt32LE(this.#nid(ino), position);
       image.writeUInt16LE(nameOffset, position + 8);
-      image[position + 10] = this.#fileType(ino);
+      image[position + 10] = this.#inodes.fileTypes[ino] ?? 0;
       image.write(name, offset + nameOffset, "latin1");
       nameOffset += name.length;
       position += DIRENT_SIZE;
     }
-  }
-
-  #fileType(ino: number): number {
-    const inode = this.#inodes.inodes[ino] as Inode;
-    return this.#isEscapedWhiteout(inode) ? EROFS_FT.regular : EROFS_FT[inode.kind];
-  }
-
-  /** The user's own whiteouts become empty files that overlayfs shows as whiteouts again. */
-  #isEscapedWhiteout(inode: Inode): boolean {
-    return isWhiteout(inode) && inode !== this.#inodes.stub;
   }
 }
 

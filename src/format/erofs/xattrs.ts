@@ -13,7 +13,7 @@ import {
 import { xxh32 } from "./xxh32.ts";
 
 /** What all pairs of one name have in common. */
-interface XattrName {
+export interface XattrName {
   readonly full: ByteString;
   /** Number of the prefix, and what is stored of the name. */
   readonly index: number;
@@ -31,8 +31,10 @@ export interface XattrPair {
   sharedId: number;
 }
 
-export function entrySize(pair: XattrPair): number {
-  return roundUp(XATTR_ENTRY_SIZE + pair.name.suffix.length + pair.value.length, 4);
+export const NO_PAIRS: readonly XattrPair[] = [];
+
+export function entrySize(name: XattrName, valueLength: number): number {
+  return roundUp(XATTR_ENTRY_SIZE + name.suffix.length + valueLength, 4);
 }
 
 /** All pairs of an image, each once, and how often they are used. */
@@ -41,7 +43,7 @@ export class XattrTable {
 
   /** The pair for one more use by an inode. */
   use(full: ByteString, value: ByteString): XattrPair {
-    const name = this.#names.get(full) ?? this.#addName(full);
+    const name = this.name(full);
     const pair = name.pairs.get(value);
     if (pair !== undefined) {
       pair.uses++;
@@ -52,7 +54,9 @@ export class XattrTable {
     return added;
   }
 
-  #addName(full: ByteString): XattrName {
+  name(full: ByteString): XattrName {
+    const known = this.#names.get(full);
+    if (known !== undefined) return known;
     const match = XATTR_PREFIXES.find(({ prefix }) => full.startsWith(prefix));
     const index = match?.index ?? 0;
     const suffix = match === undefined ? full : full.slice(match.prefix.length);
@@ -79,7 +83,7 @@ export class XattrTable {
       shared.sort((a, b) => b.value.length - a.value.length || (a.value < b.value ? 1 : -1));
       for (const pair of shared) {
         pair.sharedId = (start + size) / 4;
-        size += entrySize(pair);
+        size += entrySize(name, pair.value.length);
         pairs.push(pair);
       }
     }
@@ -97,7 +101,7 @@ export function xattrBlockSize(pairs: readonly XattrPair[]): number {
       shared++;
       size += 4;
     } else {
-      size += entrySize(pair);
+      size += entrySize(pair.name, pair.value.length);
     }
   }
   return size;
@@ -128,12 +132,11 @@ export function writeXattrBlock(image: Buffer, offset: number, pairs: readonly X
 }
 
 /** Writes one entry and returns where the next one begins. */
-export function writeXattrEntry(image: Buffer, offset: number, pair: XattrPair): number {
-  const { suffix, index } = pair.name;
-  image[offset] = suffix.length;
-  image[offset + 1] = index;
-  image.writeUInt16LE(pair.value.length, offset + 2);
-  image.write(suffix, offset + XATTR_ENTRY_SIZE, "latin1");
-  image.write(pair.value, offset + XATTR_ENTRY_SIZE + suffix.length, "latin1");
-  return offset + entrySize(pair);
+export function writeXattrEntry(image: Buffer, offset: number, { name, value }: XattrPair): number {
+  image[offset] = name.suffix.length;
+  image[offset + 1] = name.index;
+  image.writeUInt16LE(value.length, offset + 2);
+  image.write(name.suffix, offset + XATTR_ENTRY_SIZE, "latin1");
+  image.write(value, offset + XATTR_ENTRY_SIZE + name.suffix.length, "latin1");
+  return offset + entrySize(name, value.length);
 }

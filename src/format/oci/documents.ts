@@ -4,17 +4,24 @@
 // Only fields that we use are checked. The callers keep the raw bytes: a document is never written anew.
 
 import * as v from "valibot";
-import { Oci2cfsError } from "../../errors.ts";
+import { Oci2cfsError, withContext } from "../../errors.ts";
 import { isOciDigest, type OciDigest } from "../digest.ts";
 import { check, parseObject, quote } from "./json.ts";
-import { type ManifestKind, manifestKind, requireManifestKind, schema1 } from "./media-types.ts";
+import {
+  type ManifestKind,
+  MEDIA_TYPE_INDEX,
+  MEDIA_TYPE_MANIFEST,
+  manifestKind,
+  requireManifestKind,
+  schema1,
+} from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** Bytes; what containers/image and registries accept (distribution-spec "Pushing Manifests": at least 4 MiB). */
 export const MAX_MANIFEST_SIZE: number = 4 * 1024 * 1024;
 export const MAX_CONFIG_SIZE: number = 4 * 1024 * 1024;
 
-/** The largest real image that we met has 127 layers: overlayfs on older kernels takes no more. */
+/** containers/storage stops at 500 layers, Docker at 128; Fedora CoreOS has 51. */
 export const MAX_LAYERS = 1000;
 
 export interface Descriptor {
@@ -56,18 +63,12 @@ export interface ImageConfig {
   readonly variant?: string;
   /** RFC 3339. */
   readonly created?: string;
-  readonly author?: string;
   readonly config?: ImageRuntimeConfig;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly OciDigest[] };
   readonly history?: readonly HistoryEntry[];
 }
 
 export interface ImageRuntimeConfig {
-  readonly User?: string;
-  readonly Env?: readonly string[];
-  readonly Entrypoint?: readonly string[];
-  readonly Cmd?: readonly string[];
-  readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>>;
 }
 
@@ -110,9 +111,6 @@ const platform: v.GenericSchema<unknown, Platform> = v.object({
   variant: v.exactOptional(text),
 });
 
-/** Docker writes an empty `artifactType` and `mediaType` nowhere, but Go programs may: it means "not given". */
-const optionalMediaType = v.exactOptional(v.union([mediaType, v.literal("")]));
-
 const descriptor: v.GenericSchema<unknown, Descriptor> = v.object({
   mediaType,
   digest,
@@ -121,13 +119,13 @@ const descriptor: v.GenericSchema<unknown, Descriptor> = v.object({
   platform: v.exactOptional(platform),
   urls: v.exactOptional(v.array(text)),
   data: v.exactOptional(text),
-  artifactType: optionalMediaType,
+  artifactType: v.exactOptional(text),
 });
 
 const manifest: v.GenericSchema<unknown, Manifest> = v.object({
   schemaVersion: v.literal(2),
   mediaType: v.exactOptional(mediaType),
-  artifactType: optionalMediaType,
+  artifactType: v.exactOptional(text),
   config: descriptor,
   layers: v.array(descriptor),
   subject: v.exactOptional(descriptor),
@@ -137,7 +135,7 @@ const manifest: v.GenericSchema<unknown, Manifest> = v.object({
 const index: v.GenericSchema<unknown, Index> = v.object({
   schemaVersion: v.literal(2),
   mediaType: v.exactOptional(mediaType),
-  artifactType: optionalMediaType,
+  artifactType: v.exactOptional(text),
   manifests: v.array(descriptor),
   subject: v.exactOptional(descriptor),
   annotations: v.exactOptional(texts),
@@ -148,14 +146,8 @@ const imageConfig: v.GenericSchema<unknown, ImageConfig> = v.object({
   os: text,
   variant: v.exactOptional(text),
   created: v.exactOptional(text),
-  author: v.exactOptional(text),
   config: v.exactOptional(
     v.object({
-      User: v.exactOptional(text),
-      Env: v.exactOptional(v.array(text)),
-      Entrypoint: v.exactOptional(v.array(text)),
-      Cmd: v.exactOptional(v.array(text)),
-      WorkingDir: v.exactOptional(text),
       Labels: v.exactOptional(texts),
     }),
   ),
@@ -181,7 +173,7 @@ const layoutMarker: v.GenericSchema<unknown, LayoutMarker> = v.object({ imageLay
 export function parseManifest(bytes: Buffer, what: string): Manifest {
   const document = parseObject(bytes, what);
   checkKind(document, "manifest", what);
-  limit(document["layers"], MAX_LAYERS, `${what}: layers`);
+  limit(document.layers, MAX_LAYERS, `${what}: layers`);
   return check(manifest, document, what);
 }
 
@@ -214,9 +206,9 @@ export function parseLayout(bytes: Buffer, what: string): LayoutMarker {
 /** What a document says it is, when nothing else does. Undefined for what is neither manifest nor index. */
 export function sniffMediaType(bytes: Buffer, what: string): string | undefined {
   const document = parseObject(bytes, what);
-  if (typeof document["mediaType"] === "string") return document["mediaType"];
-  if ("manifests" in document) return "application/vnd.oci.image.index.v1+json";
-  return "layers" in document && "config" in document ? "application/vnd.oci.image.manifest.v1+json" : undefined;
+  if (typeof document.mediaType === "string") return document.mediaType;
+  if ("manifests" in document) return MEDIA_TYPE_INDEX;
+  return "layers" in document && "config" in document ? MEDIA_TYPE_MANIFEST : undefined;
 }
 
 /** Fields that would make another reader take the document for another kind. */
@@ -239,15 +231,8 @@ const lowerOwnFields: ReadonlySet<string> = new Set([...ownFields].map((field) =
  * Go matches field names in any case, so a second spelling is a second reading as well.
  */
 function checkKind(document: Readonly<Record<string, unknown>>, kind: ManifestKind, what: string): void {
-  if (document["schemaVersion"] === 1) {
-    const error = schema1();
-    throw new Oci2cfsError(
-      "unsupported",
-      `${what}: ${error.message}`,
-      error.hint === undefined ? {} : { hint: error.hint },
-    );
-  }
-  const declared = document["mediaType"];
+  if (document.schemaVersion === 1) throw withContext(what, schema1());
+  const declared = document.mediaType;
   if (typeof declared === "string" && manifestKind(declared) !== kind) {
     const actual = manifestKind(declared) ?? requireKind(declared, what);
     throw new Oci2cfsError("bad-format", `${what}: mediaType: ${kind} expected, but it says ${actual}`);
@@ -270,9 +255,7 @@ function requireKind(mediaType: string, what: string): ManifestKind {
   try {
     return requireManifestKind(mediaType);
   } catch (error) {
-    if (error instanceof Oci2cfsError)
-      throw new Oci2cfsError(error.code, `${what}: ${error.message}`, { cause: error });
-    throw error;
+    throw withContext(what, error);
   }
 }
 

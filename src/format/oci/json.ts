@@ -90,7 +90,7 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
 }
 
 function explain(issue: v.BaseIssue<unknown>): string {
-  if (issue.kind === "validation") return issue.message;
+  if (issue.kind !== "schema") return issue.message;
   if (issue.input === undefined) return "missing";
   const expected = (issue.expected ?? "something else").replaceAll("Object", "object").replaceAll("Array", "array");
   return `expected ${expected}, got ${describe(issue.input)}`;

@@ -105,7 +105,7 @@ export function platformCandidates(index: Index, platform: Platform): Descriptor
   for (const descriptor of index.manifests) {
     const { annotations, artifactType } = descriptor;
     if (manifestKind(descriptor.mediaType) === undefined || annotations?.[ATTESTATION] !== undefined) continue;
-    if (descriptor.platform === undefined && artifactType !== undefined) continue;
+    if (descriptor.platform === undefined && (artifactType ?? "") !== "") continue;
     const place = descriptor.platform === undefined ? NO_PLATFORM : rank(descriptor.platform, wanted);
     if (place === NO_MATCH) continue;
     candidates.push({ descriptor, rank: place, zstd: annotations?.[PREFERS_ZSTD] === "true" });
@@ -123,10 +123,8 @@ export function choosePlatform(index: Index, platform: Platform): Descriptor {
 
 /** @param entries everything that was looked at. */
 export function noSuchPlatform(platform: Platform, entries: readonly Descriptor[]): Oci2cfsError {
-  const names = entries
-    .filter((entry) => entry.platform !== undefined && entry.platform.os !== "unknown")
-    .map((entry) => (entry.platform === undefined ? "" : formatPlatform(entry.platform)));
-  const known = [...new Set(names)];
+  const names = entries.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)]));
+  const known = [...new Set(names)].filter((name) => name !== "unknown/unknown" && /^[\w./-]{1,60}$/.test(name));
   const shown = known.length > 20 ? [...known.slice(0, 20), `${known.length - 20} more`] : known;
   return new Oci2cfsError("image-not-found", `no image for ${formatPlatform(platform)} in the index`, {
     hint: known.length === 0 ? "no entry names a platform" : `there are ${shown.join(", ")}`,

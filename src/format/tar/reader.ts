@@ -93,6 +93,11 @@ export class TarReader {
     return this.#offset;
   }
 
+  /** The end blocks have come: whatever follows belongs to no entry. */
+  get ended(): boolean {
+    return this.#state === "end";
+  }
+
   /**
    * Takes the next bytes of the archive. Handler calls get ranges of this buffer.
    * @throws Oci2cfsError `bad-format` or `unsupported`, with entry number and byte offset.

@@ -67,7 +67,7 @@ function slowZeros(size: bigint, algorithm: HashAlgorithm): string {
   const perBlock = BigInt(BLOCK / hashes[algorithm].size);
   let count = (size + BigInt(BLOCK) - 1n) / BigInt(BLOCK);
   let usual = hash(algorithm, Buffer.alloc(BLOCK));
-  let last = usual;
+  let last = size === 0n ? Buffer.alloc(hashes[algorithm].size) : usual;
   while (count > 1n) {
     const parents = (count + perBlock - 1n) / perBlock;
     const inLast = Number(count - (parents - 1n) * perBlock);
@@ -150,6 +150,17 @@ describe("VerityHasher", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("begins anew after each digest", () => {
+    const sizes = [300_000, 10, 0, 4096, 70_000, 0, 600_000, 4097];
+    for (const algorithm of algorithms) {
+      const hasher = new VerityHasher(algorithm);
+      for (const size of sizes) {
+        hasher.update(pattern, 0, size);
+        expect(hasher.digest(), `${size}`).toBe(slowDigest(pattern.subarray(0, size), algorithm));
+      }
+    }
   });
 
   it("keeps no view of the caller's buffer", () => {

@@ -128,8 +128,8 @@ class Collector {
 
   #visitDirectory(directory: Directory, ino: number): void {
     const isRoot = ino === 0;
-    for (const name of [SELF, PARENT])
-      if (directory.children.has(name)) throw this.#unsupported(ino, nameProblem(name));
+    const reserved = [SELF, PARENT].find((name) => directory.children.has(name));
+    if (reserved !== undefined) throw this.#unsupported(ino, nameProblem(reserved));
     const names = sortedNames(directory.children, isRoot);
     const entries: DirectoryEntries = { names, inodes: new Uint32Array(names.length) };
     this.#entries.push(entries);
@@ -171,10 +171,8 @@ class Collector {
       const ino = numbers.get(target) ?? -1;
       if (ino < 0) {
         const name = printable(entries.names[position] as ByteString);
-        throw new Oci2cfsError(
-          "bad-format",
-          `erofs: ${this.#pathOf(directory)}/${name}: hard link to nothing in the tree`,
-        );
+        const path = directory === 0 ? `/${name}` : `${this.#pathOf(directory)}/${name}`;
+        throw new Oci2cfsError("bad-format", `erofs: ${path}: hard link to nothing in the tree`);
       }
       entries.inodes[position] = ino;
     }

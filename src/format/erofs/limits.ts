@@ -21,9 +21,8 @@ const MIN_I64 = -(2n ** 63n);
 
 /** What is wrong with a name, in the words of a message that begins with its directory. */
 export function nameProblem(name: ByteString): string | undefined {
-  const fits = name.length > 0 && name.length <= MAX_NAME_LENGTH && name !== "." && name !== "..";
-  // Two searches cost less than one regular expression: 10^6 names take 30 ms.
-  if (fits && !name.includes("/") && !name.includes("\0")) return undefined;
+  const isUsual = name.length > 0 && name.length <= MAX_NAME_LENGTH && name !== "." && name !== "..";
+  if (isUsual && !name.includes("/") && !name.includes("\0")) return undefined;
   return `name "${printable(name).slice(0, 80)}" of ${name.length} bytes is not a file name`;
 }
 

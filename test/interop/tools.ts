@@ -1,0 +1,94 @@
+// Finds the programs that interop tests compare with: below the directory that the environment variable OCI2CFS_SID
+// names, a root file system of a newer distribution that is entered by chroot, or else on PATH.
+
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+export interface ToolResult {
+  /** The exit status; -1 when a signal ended the program. */
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface Scratch {
+  /** The directory's path for the test. */
+  readonly outside: string;
+  /** Its path for the tool. */
+  readonly inside: string;
+  remove(): void;
+}
+
+export interface Tool {
+  readonly name: string;
+  run(args: readonly string[], input?: Buffer): ToolResult;
+  /** Runs a shell script where the tool is on PATH: one start for many runs of it. */
+  shell(script: string, input?: Buffer): ToolResult;
+  /** A new empty directory that the tool can see. */
+  scratch(): Scratch;
+}
+
+/** The tool, or why a test that needs it is skipped. */
+export type ToolLookup =
+  | { readonly found: Tool; readonly skip: undefined }
+  | { readonly found: undefined; readonly skip: string };
+
+const MAX_OUTPUT = 2 ** 30;
+const binaryDirectories = ["usr/local/bin", "usr/local/sbin", "usr/bin", "usr/sbin", "bin", "sbin"];
+
+/** Looks for a program by name. */
+export function tool(name: string): ToolLookup {
+  const root = process.env.OCI2CFS_SID;
+  if (root !== undefined && root !== "") {
+    if (!binaryDirectories.some((directory) => existsSync(path.join(root, directory, name)))) {
+      return { found: undefined, skip: `no ${name} below OCI2CFS_SID` };
+    }
+    if (process.getuid?.() !== 0) return { found: undefined, skip: "OCI2CFS_SID is set, and only root can enter it" };
+    return { found: makeTool(name, root), skip: undefined };
+  }
+  const onPath = (process.env.PATH ?? "").split(path.delimiter).some((directory) => isProgram(directory, name));
+  if (onPath) return { found: makeTool(name, undefined), skip: undefined };
+  return { found: undefined, skip: `no ${name} on PATH, and OCI2CFS_SID is not set` };
+}
+
+function isProgram(directory: string, name: string): boolean {
+  if (directory === "") return false;
+  try {
+    accessSync(path.join(directory, name), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function makeTool(name: string, root: string | undefined): Tool {
+  const spawn = (command: string, args: readonly string[], input: Buffer | undefined): ToolResult => {
+    const [program, programArgs] = root === undefined ? [command, args] : ["chroot", [root, command, ...args]];
+    const result = spawnSync(program, programArgs, {
+      maxBuffer: MAX_OUTPUT,
+      ...(input === undefined ? {} : { input }),
+    });
+    if (result.error !== undefined) throw result.error;
+    return { status: result.status ?? -1, stdout: result.stdout, stderr: result.stderr.toString("utf8") };
+  };
+  return {
+    name,
+    run: (args, input) => spawn(name, args, input),
+    shell: (script, input) => spawn("sh", ["-c", script], input),
+    scratch: () => {
+      const outside = mkdtempSync(
+        path.join(root === undefined ? tmpdir() : path.join(root, "tmp"), "oci2cfs-interop-"),
+      );
+      const inside = root === undefined ? outside : path.join("/tmp", path.basename(outside));
+      return { outside, inside, remove: () => rmSync(outside, { recursive: true, force: true }) };
+    },
+  };
+}
+
+/** A test's title that says why it is skipped: `mkcomposefs (skipped: no mkcomposefs on PATH)`. */
+export function titled(title: string, ...lookups: readonly ToolLookup[]): string {
+  const reasons = lookups.flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
+  return reasons.length === 0 ? title : `${title} (skipped: ${reasons.join("; ")})`;
+}

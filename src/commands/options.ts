@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { ConversionOptions } from "../convert.ts";
 import { Oci2cfsError } from "../errors.ts";
+import type { HashAlgorithm } from "../format/digest.ts";
 import type { Platform } from "../format/oci.ts";
 
 export interface ConversionFlags {
@@ -32,7 +33,7 @@ export function addConversionOptions(command: Command): Command {
 
 /** @throws Oci2cfsError `usage` naming the option and its choices. */
 export async function parseConversionOptions(flags: ConversionFlags): Promise<ConversionOptions> {
-  const algorithm = choice("--algorithm", flags.algorithm, ["sha256", "sha512"] as const);
+  const algorithm = parseAlgorithm(flags.algorithm);
   const erofsVersion = choice("--erofs-version", flags.erofsVersion, ["0", "1"] as const);
   return {
     ...(algorithm === undefined ? {} : { algorithm }),
@@ -42,6 +43,11 @@ export async function parseConversionOptions(flags: ConversionFlags): Promise<Co
     compat: choice("--compat", flags.compat, ["composefs-rs"] as const) ?? "native",
     platform: await parsePlatformFlags(flags),
   };
+}
+
+/** @throws Oci2cfsError `usage` */
+export function parseAlgorithm(value: string | undefined): HashAlgorithm | undefined {
+  return choice("--algorithm", value, ["sha256", "sha512"] as const);
 }
 
 /** `--platform` whole, or its parts over what this machine is. */

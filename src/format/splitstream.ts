@@ -61,11 +61,17 @@ export function decodeSplitstream(file: Buffer): SplitstreamParts {
   if (file.length < HEADER_SIZE) fail(0, `${file.length} bytes are too few for a header`);
   const layout = headerLayout(file);
   if (file[layout.version] !== VERSION || file.readUInt16LE(layout.flags) !== 0) {
-    throw new Oci2cfsError("unsupported", `splitstream: version ${file[layout.version]} with flags ${file.readUInt16LE(layout.flags)}`);
+    throw new Oci2cfsError(
+      "unsupported",
+      `splitstream: version ${file[layout.version]} with flags ${file.readUInt16LE(layout.flags)}`,
+    );
   }
   const algorithm = (["sha256", "sha512"] as const).find((name) => hashes[name].id === file[layout.algorithm]);
   if (algorithm === undefined || file[layout.logBlockSize] !== LOG_BLOCK_SIZE) {
-    throw new Oci2cfsError("unsupported", `splitstream: fs-verity hash ${file[layout.algorithm]} with block size 2^${file[layout.logBlockSize]}`);
+    throw new Oci2cfsError(
+      "unsupported",
+      `splitstream: fs-verity hash ${file[layout.algorithm]} with block size 2^${file[layout.logBlockSize]}`,
+    );
   }
   const info = section(file, file, layout.info);
   // Later writers may make it longer: what they add is ignored.
@@ -91,8 +97,10 @@ interface HeaderLayout {
 
 /** bootc up to 1.15 wrote the header's fields in another order: both are read. */
 function headerLayout(file: Buffer): HeaderLayout {
-  if (file.toString("latin1", 0, 11) === MAGIC) return { version: 11, flags: 12, algorithm: 14, logBlockSize: 15, info: 16 };
-  if (file.toString("latin1", 18, 29) === MAGIC) return { info: 0, flags: 16, version: 29, algorithm: 30, logBlockSize: 31 };
+  if (file.toString("latin1", 0, 11) === MAGIC)
+    return { version: 11, flags: 12, algorithm: 14, logBlockSize: 15, info: 16 };
+  if (file.toString("latin1", 18, 29) === MAGIC)
+    return { info: 0, flags: 16, version: 29, algorithm: 30, logBlockSize: 31 };
   return fail(0, "the magic bytes are missing");
 }
 
@@ -109,7 +117,8 @@ function safeInteger(value: bigint, offset: number): number {
 function section(file: Buffer, from: Buffer, offset: number): Buffer {
   const start = from.readBigUInt64LE(offset);
   const end = from.readBigUInt64LE(offset + 8);
-  if (start > end || end > BigInt(file.length)) fail(offset, `range ${start}..${end} of a file of ${file.length} bytes`);
+  if (start > end || end > BigInt(file.length))
+    fail(offset, `range ${start}..${end} of a file of ${file.length} bytes`);
   return file.subarray(Number(start), Number(end));
 }
 
@@ -221,7 +230,9 @@ export class ChunkReader {
   push(bytes: Buffer): void {
     for (let position = 0; position < bytes.length; ) {
       const count =
-        this.#inlineLeft > 0 ? Math.min(this.#inlineLeft, bytes.length - position) : Math.min(8 - this.#numberFilled, bytes.length - position);
+        this.#inlineLeft > 0
+          ? Math.min(this.#inlineLeft, bytes.length - position)
+          : Math.min(8 - this.#numberFilled, bytes.length - position);
       if (this.#inlineLeft > 0) {
         this.#handler.inline(bytes, position, position + count);
         this.#inlineLeft -= count;

@@ -1,7 +1,17 @@
 // The program as users run it: arguments in, standard output, messages and exit codes out.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
@@ -32,7 +42,8 @@ function oci2cfs(args: readonly string[], options: { uid?: number; env?: NodeJS.
 
 async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
   const archive = pack();
-  for (const name of ["usr/", "usr/bin/", "etc/"]) archive.entry({ name, type: "directory", mode: 0o755, mtime: new Date(0) });
+  for (const name of ["usr/", "usr/bin/", "etc/"])
+    archive.entry({ name, type: "directory", mode: 0o755, mtime: new Date(0) });
   for (const [name, content] of Object.entries(files)) archive.entry({ name, mtime: new Date(1e12) }, content);
   archive.finalize();
   const pieces: Buffer[] = [];
@@ -47,7 +58,13 @@ beforeAll(async () => {
     await tarOf({ "etc/.wh.gone": "", "usr/bin/more": "y".repeat(5000) }),
   ];
   const config = builder.json(
-    { os: "linux", architecture: "amd64", created: "2026-01-02T03:04:05Z", config: { Labels: { a: "b" } }, rootfs: { type: "layers", diff_ids: layers.map((layer) => digestOf(layer)) } },
+    {
+      os: "linux",
+      architecture: "amd64",
+      created: "2026-01-02T03:04:05Z",
+      config: { Labels: { a: "b" } },
+      rootfs: { type: "layers", diff_ids: layers.map((layer) => digestOf(layer)) },
+    },
     types.config,
   );
   const blobs = layers.map((layer) => builder.blob(gzipSync(layer), `${types.tar}+gzip`));
@@ -58,11 +75,28 @@ beforeAll(async () => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 describe("help", () => {
-  const verbs = oci2cfs(["--help"]).stdout.match(/^ {2}[a-z-]+(?= |\|)/gm)?.map((verb) => verb.trim()) ?? [];
+  const verbs =
+    oci2cfs(["--help"])
+      .stdout.match(/^ {2}[a-z][a-z-]*(?= |\|)/gm)
+      ?.map((verb) => verb.trim()) ?? [];
 
   it("lists the verbs", () => {
     expect(verbs).toEqual(
-      expect.arrayContaining(["pull", "compute-digest", "mkfs", "dump", "measure", "images", "inspect", "tag", "untag", "ls", "mount", "umount", "completion"]),
+      expect.arrayContaining([
+        "pull",
+        "compute-digest",
+        "mkfs",
+        "dump",
+        "measure",
+        "images",
+        "inspect",
+        "tag",
+        "untag",
+        "ls",
+        "mount",
+        "umount",
+        "completion",
+      ]),
     );
   });
 
@@ -118,7 +152,10 @@ describe("pull and what follows", () => {
     expect(gone.status).toBe(1);
     expect(gone.stderr).toMatch(/^Error: no image "one" in .*\nhint: it holds /);
     expect(oci2cfs(["untag", "one"]).status).toBe(1);
-    expect(oci2cfs(["tag", "other/name:1", "@x"])).toMatchObject({ status: 1, stderr: expect.stringContaining("cannot be a tag") });
+    expect(oci2cfs(["tag", "other/name:1", "@x"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("cannot be a tag"),
+    });
   });
 
   it("keeps images of several kinds beside each other", () => {
@@ -132,9 +169,24 @@ describe("pull and what follows", () => {
 
   it("writes progress as JSON lines", () => {
     const target = path.join(work, "progress");
-    const { status } = spawnSync("sh", ["-c", `exec "$@" 3>${target}`, "sh", process.execPath, cli, "--progress-fd", "3", "pull", "--repo", path.join(work, "fresh"), reference]);
+    const { status } = spawnSync("sh", [
+      "-c",
+      `exec "$@" 3>${target}`,
+      "sh",
+      process.execPath,
+      cli,
+      "--progress-fd",
+      "3",
+      "pull",
+      "--repo",
+      path.join(work, "fresh"),
+      reference,
+    ]);
     expect(status).toBe(0);
-    const events = readFileSync(target, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    const events = readFileSync(target, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
     expect(events[0]).toEqual({ type: "Start", version: "0.1.0" });
     const bytes = events.filter((event) => event.type === "ProgressBytes").at(-1);
     expect(bytes).toMatchObject({ task: "pulling", stepsTotal: 2, steps: 2 });
@@ -164,7 +216,12 @@ describe("errors", () => {
     ["an unknown verb", ["frobnicate"], 1, /unknown command/],
     ["an unknown option", ["pull", "--frob", "x"], 1, /unknown option/],
     ["a missing argument", ["pull"], 1, /missing required argument/],
-    ["a bad choice", ["pull", "--algorithm", "md5", "oci:x"], 1, /--algorithm does not take "md5"\nhint: it takes sha256, sha512/],
+    [
+      "a bad choice",
+      ["pull", "--algorithm", "md5", "oci:x"],
+      1,
+      /--algorithm does not take "md5"\nhint: it takes sha256, sha512/,
+    ],
     ["a bad format", ["images", "--format", "xml"], 1, /unknown format "xml"/],
     ["a bad log level", ["--log-level", "loud", "images"], 1, /unknown log level/],
     ["a layout that is not there", ["pull", `oci:${work}/none:latest`], 2, /^Error: /],
@@ -182,12 +239,20 @@ describe("errors", () => {
   it("names the layer of a damaged blob, exits with 3 and publishes nothing", () => {
     const damaged = path.join(work, "damaged");
     cpSync(layout, damaged, { recursive: true });
-    const [layer] = JSON.parse(oci2cfs(["inspect", "--format", "json", (oci2cfs(["pull", reference, "d"]), "d")]).stdout).layers;
+    oci2cfs(["pull", reference, "d"]);
+    const [layer] = JSON.parse(oci2cfs(["inspect", "--format", "json", "d"]).stdout).layers;
     const blob = path.join(damaged, "blobs", layer.digest.replace(":", "/"));
     const bytes = readFileSync(blob);
     const target = path.join(work, "damaged-repo");
     for (const [what, make] of [
-      ["flipped", () => writeFileSync(blob, bytes.map((byte, index) => (index === bytes.length >> 1 ? byte ^ 1 : byte)))],
+      [
+        "flipped",
+        () =>
+          writeFileSync(
+            blob,
+            bytes.map((byte, index) => (index === bytes.length >> 1 ? byte ^ 1 : byte)),
+          ),
+      ],
       ["truncated", () => truncateSync(blob, bytes.length - 10)],
       ["longer", () => writeFileSync(blob, Buffer.concat([bytes, Buffer.alloc(10)]))],
     ] as const) {
@@ -223,7 +288,10 @@ COMP_WORDS=(oci2cfs pull --boot); COMP_CWORD=2; _oci2cfs; echo "\${COMPREPLY[@]}
   });
 
   it("refuses a shell it does not know", () => {
-    expect(oci2cfs(["completion", "tcsh"])).toMatchObject({ status: 1, stderr: expect.stringContaining("bash, zsh, fish") });
+    expect(oci2cfs(["completion", "tcsh"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("bash, zsh, fish"),
+    });
   });
 });
 
@@ -242,13 +310,25 @@ describe("signals", () => {
     header.write("00000000000\0", 136);
     header.write("        ", 148);
     header[156] = 0x30;
-    header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+    header.write(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, "0")}\0 `,
+      148,
+    );
     const tar = Buffer.concat([header, Buffer.alloc(600 * 1024 * 1024)]);
     const config = builder.json(
       { os: "linux", architecture: "amd64", config: {}, rootfs: { type: "layers", diff_ids: [digestOf(tar)] } },
       types.config,
     );
-    builder.tag(builder.json({ schemaVersion: 2, mediaType: types.manifest, config, layers: [builder.blob(tar, types.tar)] }, types.manifest), "latest");
+    builder.tag(
+      builder.json(
+        { schemaVersion: 2, mediaType: types.manifest, config, layers: [builder.blob(tar, types.tar)] },
+        types.manifest,
+      ),
+      "latest",
+    );
     builder.write(bigLayout);
   });
 
@@ -270,29 +350,35 @@ describe("signals", () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)("without root (skipped unless run by root, who can become somebody else)", () => {
-  const nobody = 65534;
-  const home = path.join(work, "home");
+describe.skipIf(process.getuid?.() !== 0)(
+  "without root (skipped unless run by root, who can become somebody else)",
+  () => {
+    const nobody = 65534;
+    const home = path.join(work, "home");
 
-  beforeAll(() => {
-    chmodSync(work, 0o755);
-    mkdirSync(home);
-    spawnSync("chown", [`${nobody}:${nobody}`, home]);
-  });
+    beforeAll(() => {
+      chmodSync(work, 0o755);
+      mkdirSync(home);
+      spawnSync("chown", [`${nobody}:${nobody}`, home]);
+    });
 
-  it("pulls into the user's own repository and computes digests", () => {
-    const env = { HOME: home, OCI2CFS_REPO: "", XDG_DATA_HOME: "" };
-    const pulled = oci2cfs(["pull", reference], { uid: nobody, env: { ...env, XDG_DATA_HOME: undefined } });
-    expect(pulled).toMatchObject({ status: 0, stdout: oci2cfs(["pull", reference]).stdout });
-    expect(readdirSync(path.join(home, ".local/share/oci2cfs"))).toContain("meta.json");
-    expect(oci2cfs(["compute-digest", reference], { uid: nobody }).stdout).toBe(pulled.stdout);
-  });
+    it("pulls into the user's own repository and computes digests", () => {
+      const env = { HOME: home, OCI2CFS_REPO: "", XDG_DATA_HOME: "" };
+      const pulled = oci2cfs(["pull", reference], { uid: nobody, env: { ...env, XDG_DATA_HOME: undefined } });
+      expect(pulled).toMatchObject({ status: 0, stdout: oci2cfs(["pull", reference]).stdout });
+      expect(readdirSync(path.join(home, ".local/share/oci2cfs"))).toContain("meta.json");
+      expect(oci2cfs(["compute-digest", reference], { uid: nobody }).stdout).toBe(pulled.stdout);
+    });
 
-  it("says what mounting needs", () => {
-    const target = path.join(home, "mine");
-    const env = { HOME: home, OCI2CFS_REPO: target };
-    expect(oci2cfs(["pull", reference, "mine"], { uid: nobody, env }).status).toBe(0);
-    const run = oci2cfs(["mount", "mine", home], { uid: nobody, env });
-    expect(run).toMatchObject({ status: 1, stderr: expect.stringMatching(/needs root \(CAP_SYS_ADMIN\)\nhint: run it with sudo/) });
-  });
-});
+    it("says what mounting needs", () => {
+      const target = path.join(home, "mine");
+      const env = { HOME: home, OCI2CFS_REPO: target };
+      expect(oci2cfs(["pull", reference, "mine"], { uid: nobody, env }).status).toBe(0);
+      const run = oci2cfs(["mount", "mine", home], { uid: nobody, env });
+      expect(run).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/needs root \(CAP_SYS_ADMIN\)\nhint: run it with sudo/),
+      });
+    });
+  },
+);

@@ -63,7 +63,12 @@ describe("gzip", () => {
 
 describe("zstd", () => {
   it("reads several frames and passes over skippable ones, as zstd:chunked layers have them", async () => {
-    const blob = Buffer.concat([zstd.compress(Buffer.from("one ")), skippable, zstd.compress(Buffer.from("two")), skippable]);
+    const blob = Buffer.concat([
+      zstd.compress(Buffer.from("one ")),
+      skippable,
+      zstd.compress(Buffer.from("two")),
+      skippable,
+    ]);
     for (let at = 0; at <= blob.length; at++) {
       expect((await decompress("zstd", split(blob, at))).toString()).toBe("one two");
     }

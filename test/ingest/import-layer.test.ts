@@ -16,7 +16,8 @@ import { readStream } from "../../src/store/streams.ts";
 const work = mkdtempSync(path.join(tmpdir(), "oci2cfs-import-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-const digestOf = (bytes: Buffer): OciDigest => `sha256:${createHash("sha256").update(bytes).digest("hex")}` as OciDigest;
+const digestOf = (bytes: Buffer): OciDigest =>
+  `sha256:${createHash("sha256").update(bytes).digest("hex")}` as OciDigest;
 
 /** An object store in memory that measures what it is given. */
 class MemorySink implements ObjectSink {
@@ -143,7 +144,9 @@ describe("a layer", () => {
   });
 
   it("of any files is rebuilt, and its contents are right", async () => {
-    const files = fc.array(fc.record({ size: fc.oneof(fc.nat(200), fc.nat(20_000)), seed: fc.nat(5) }), { maxLength: 20 });
+    const files = fc.array(fc.record({ size: fc.oneof(fc.nat(200), fc.nat(20_000)), seed: fc.nat(5) }), {
+      maxLength: 20,
+    });
     await fc.assert(
       fc.asyncProperty(files, async (list) => {
         const sink = new MemorySink();
@@ -165,7 +168,11 @@ function sparseFile(name: string, segments: readonly [number, Buffer][], realSiz
   const stored = Buffer.concat(segments.map(([, bytes]) => bytes));
   const map = segments.map(([offset, bytes]) => `${offset},${bytes.length}`).join(",");
   const records = { "GNU.sparse.size": String(realSize), "GNU.sparse.map": map, "GNU.sparse.name": name };
-  return Buffer.concat([paxHeader(records), header({ name: "sparse", type: "0", size: stored.length }), padded(stored)]);
+  return Buffer.concat([
+    paxHeader(records),
+    header({ name: "sparse", type: "0", size: stored.length }),
+    padded(stored),
+  ]);
 }
 
 function expand(segments: readonly [number, Buffer][], realSize: number): Buffer {
@@ -178,7 +185,15 @@ describe("a sparse file", () => {
   const cases: [string, [number, Buffer][], number][] = [
     ["of a few bytes", [[3, Buffer.from("abc")]], 10],
     ["with few stored bytes", [[5000, Buffer.from("abc")]], 100_000],
-    ["with many", [[0, random(100)], [8192, random(5000)], [2_000_000, random(70)]], 3_000_000],
+    [
+      "with many",
+      [
+        [0, random(100)],
+        [8192, random(5000)],
+        [2_000_000, random(70)],
+      ],
+      3_000_000,
+    ],
     ["of one hole", [], 50_000],
   ];
   it.each(cases)("%s is expanded, and the tar rebuilt", async (_, segments, realSize) => {
@@ -200,7 +215,12 @@ describe("a layer that is not what it claims", () => {
     ["a size too small", { ...good, size: good.blob.length - 1 }, "digest-mismatch", /expected \d+ bytes, got \d+/],
     ["a size too large", { ...good, size: good.blob.length + 1 }, "digest-mismatch", /expected \d+ bytes, got \d+/],
     ["another compression", { ...good, compression: "zstd" }, "bad-format", /^zstd: /],
-    ["no tar", { blob: Buffer.alloc(2048, "x"), compression: "none", diffId: other }, "bad-format", /^tar: entry 1 at byte 0: /],
+    [
+      "no tar",
+      { blob: Buffer.alloc(2048, "x"), compression: "none", diffId: other },
+      "bad-format",
+      /^tar: entry 1 at byte 0: /,
+    ],
     [
       "a cut blob with its old digest",
       { ...good, blob: good.blob.subarray(0, 500), size: 500, digest: digestOf(good.blob) },

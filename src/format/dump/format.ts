@@ -66,7 +66,8 @@ class Formatter {
     const mode = `${first === undefined ? "" : "@"}${leaf.mode.toString(8)}`;
     const owner = `${leaf.nlink} ${leaf.uid} ${leaf.gid} ${rdev} ${leaf.mtimeSec}.${leaf.mtimeNsec}`;
     const target = first ?? (payload === undefined ? "-" : escapeBytes(payload, "field"));
-    const content = regular?.content === undefined || regular.content === "" ? "-" : escapeBytes(regular.content, "field");
+    const content =
+      regular?.content === undefined || regular.content === "" ? "-" : escapeBytes(regular.content, "field");
     return `${size} ${mode} ${owner} ${target} ${content} ${regular?.digest ?? "-"}${xattrFields(leaf)}`;
   }
 }
@@ -84,9 +85,9 @@ function directoryFields(directory: Directory): string {
 
 function xattrFields(node: Directory | Leaf): string {
   if (node.xattrs.size === 0) return "";
-  return [...node.xattrs.keys()]
-    .sort()
-    .map((name) => ` ${escapeBytes(name, "xattr")}=${escapeBytes(node.xattrs.get(name) as ByteString, "xattr")}`)
+  // In the order that the reader of an image gave them.
+  return [...node.xattrs]
+    .map(([name, value]) => ` ${escapeBytes(name, "xattr")}=${escapeBytes(value, "xattr")}`)
     .join("");
 }
 

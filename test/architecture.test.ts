@@ -97,7 +97,6 @@ describe("architecture", () => {
     const homes: Readonly<Record<string, readonly string[]>> = {
       koffi: ["sys/linux.ts"],
       execa: ["sys/exec.ts"],
-      "tar-stream": ["source/archive.ts"],
       "zstd-napi": ["ingest/decompress.ts", "store/streams.ts"],
       commander: ["cli.ts", "commands"],
       valibot: ["format"],

@@ -38,19 +38,36 @@ export type ToolLookup =
 const MAX_OUTPUT = 2 ** 30;
 const binaryDirectories = ["usr/local/bin", "usr/local/sbin", "usr/bin", "usr/sbin", "bin", "sbin"];
 
-/** Looks for a program by name. */
+/** Looks for a program by name, in the other root first. */
 export function tool(name: string): ToolLookup {
   const root = process.env.OCI2CFS_SID;
-  if (root !== undefined && root !== "") {
-    if (!binaryDirectories.some((directory) => existsSync(path.join(root, directory, name)))) {
-      return { found: undefined, skip: `no ${name} below OCI2CFS_SID` };
-    }
-    if (process.getuid?.() !== 0) return { found: undefined, skip: "OCI2CFS_SID is set, and only root can enter it" };
-    return { found: makeTool(name, root), skip: undefined };
-  }
+  const below = root !== undefined && root !== "" && binaryDirectories.some((dir) => isBelow(root, dir, name));
+  if (!below) return hostTool(name);
+  if (process.getuid?.() !== 0) return missing("OCI2CFS_SID is set, and only root can enter it");
+  return { found: makeTool(name, root), skip: undefined };
+}
+
+/** Looks for a program on PATH only: one that must see the files of the test itself. */
+export function hostTool(name: string): ToolLookup {
   const onPath = (process.env.PATH ?? "").split(path.delimiter).some((directory) => isProgram(directory, name));
-  if (onPath) return { found: makeTool(name, undefined), skip: undefined };
-  return { found: undefined, skip: `no ${name} on PATH, and OCI2CFS_SID is not set` };
+  return onPath
+    ? { found: makeTool(name, undefined), skip: undefined }
+    : missing(`no ${name} below OCI2CFS_SID or on PATH`);
+}
+
+/** What a test needs besides programs, for `titled`. */
+export function need(met: boolean, otherwise: string): { readonly skip: string | undefined } {
+  return met ? { skip: undefined } : missing(otherwise);
+}
+
+/** A test without its tool is skipped, but not where all tests are meant to run: there that is a failure. */
+function missing(reason: string): { readonly found: undefined; readonly skip: string } {
+  if (process.env.CI === "true") throw new Error(`${reason}; with CI=true nothing may be skipped`);
+  return { found: undefined, skip: reason };
+}
+
+function isBelow(root: string, directory: string, name: string): boolean {
+  return existsSync(path.join(root, directory, name));
 }
 
 function isProgram(directory: string, name: string): boolean {
@@ -88,7 +105,7 @@ function makeTool(name: string, root: string | undefined): Tool {
 }
 
 /** A test's title that says why it is skipped: `mkcomposefs (skipped: no mkcomposefs on PATH)`. */
-export function titled(title: string, ...lookups: readonly ToolLookup[]): string {
+export function titled(title: string, ...lookups: readonly { readonly skip: string | undefined }[]): string {
   const reasons = lookups.flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
   return reasons.length === 0 ? title : `${title} (skipped: ${reasons.join("; ")})`;
 }

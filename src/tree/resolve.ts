@@ -97,6 +97,9 @@ export class PathResolver {
         if (++symlinks > MAX_SYMLINKS) fail(entry, "too many symlinks on the way to it");
         if (child.target.startsWith("/")) trail.length = 1;
         for (const step of child.target.split("/").reverse()) pending.push(step);
+      } else if (this.#native && !options.create) {
+        // Nothing lies below a file: nothing that could be hidden or linked to.
+        return undefined;
       } else {
         fail(entry, `"${printable(part as ByteString)}" on the way to it is a ${child.kind}`);
       }

@@ -154,7 +154,7 @@ export class LayoutSource implements ImageSource {
     });
     const shown = names.length > 20 ? [...names.slice(0, 20), `${names.length - 20} more`] : names;
     return new Oci2cfsError("image-not-found", reason, {
-      ...(shown.length === 0 ? {} : { hint: `there are ${shown.join(", ")}` }),
+      ...(shown.length === 0 ? {} : { hint: `the layout has ${shown.join(", ")}` }),
     });
   }
 }

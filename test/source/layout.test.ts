@@ -50,12 +50,12 @@ describe("choosing an image of a layout", () => {
     expect(await failure(() => open().root())).toMatchObject({
       code: "image-not-found",
       message: "the layout holds 2 images, choose one",
-      hint: "there are :one, :host:5000/two:x",
+      hint: "the layout has :one, :host:5000/two:x",
     });
     expect(await failure(() => open(":three").root())).toMatchObject({
       code: "image-not-found",
       message: "no image has the tag three",
-      hint: "there are :one, :host:5000/two:x",
+      hint: "the layout has :one, :host:5000/two:x",
     });
     expect((await failure(() => open(":@2").root())).message).toBe("there is no image 2 among 2");
     expect((await failure(() => open(`@sha256:${"0".repeat(64)}`).root())).message).toBe("no image has this digest");
@@ -73,7 +73,7 @@ describe("choosing an image of a layout", () => {
     const image = builder.image(["a"]);
     builder.tag(image).write(directory);
     expect(await open().root()).toMatchObject(image);
-    expect((await failure(() => open(":x").root())).hint).toBe(`there are @${image.digest}`);
+    expect((await failure(() => open(":x").root())).hint).toBe(`the layout has @${image.digest}`);
   });
 
   it("takes the first of two images with one tag, as skopeo does, and says so", async () => {

@@ -17,7 +17,12 @@ const RETRY_MS = 50;
  */
 export function lockRepository(directory: string, mode: "shared" | "exclusive", waitMs: number): RepositoryLock {
   const fd = openSync(directory, "r");
-  const release = (): void => closeSync(fd);
+  let held = true;
+  const release = (): void => {
+    // A second close could hit a descriptor that somebody else has got by then.
+    if (held) closeSync(fd);
+    held = false;
+  };
   const linux = linuxCalls();
   // Without flock there is no second tool that would respect it.
   if (linux === undefined) return { release };

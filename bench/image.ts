@@ -143,7 +143,7 @@ async function compressLayer(blobs: string, tar: string): Promise<CompressedLaye
     execFileSync("sh", ["-c", command, "sh", tar], { stdio: ["ignore", "inherit", "inherit"] });
   };
   // pigz is what umoci's and podman's parallel gzip come closest to; plain gzip makes the same job longer.
-  compress('if command -v pigz >/dev/null; then pigz -6 -c "$1"; else gzip -6 -c "$1"; fi > "$1.gz"');
+  compress('if command -v pigz >/dev/null; then pigz -6 -n -c "$1"; else gzip -6 -n -c "$1"; fi > "$1.gz"');
   compress('zstd -q -3 -c "$1" > "$1.zst"');
   const plain = await addBlob(blobs, tar, MEDIA_TYPE);
   return {

@@ -52,7 +52,7 @@ import { hostileUnknownType } from "./cases/hostile/hostile-unknown-type.ts";
 import { hostileWhiteoutDotdot } from "./cases/hostile/hostile-whiteout-dotdot.ts";
 import { hostileWrongBlob } from "./cases/hostile/hostile-wrong-blob.ts";
 import { hostileWrongDiffId } from "./cases/hostile/hostile-wrong-diff-id.ts";
-import { hostileXattr65536 } from "./cases/hostile/hostile-xattr-65536.ts";
+import { hostileXattr65537 } from "./cases/hostile/hostile-xattr-65537.ts";
 import { impliedParents } from "./cases/implied-parents.ts";
 import { longNames } from "./cases/long-names.ts";
 import { modes } from "./cases/modes.ts";
@@ -77,6 +77,7 @@ import { whiteoutThenEntry } from "./cases/whiteout-then-entry.ts";
 import { wideDirectory } from "./cases/wide-directory.ts";
 import { xattrs } from "./cases/xattrs.ts";
 import { xattrsLibarchive } from "./cases/xattrs-libarchive.ts";
+import { xattrsUnseen } from "./cases/xattrs-unseen.ts";
 import type { FixtureCase } from "./fixture.ts";
 
 export const fixtures: readonly FixtureCase[] = [
@@ -119,6 +120,7 @@ export const fixtures: readonly FixtureCase[] = [
   whiteouts,
   wideDirectory,
   xattrsLibarchive,
+  xattrsUnseen,
   xattrs,
   hostileBadChecksum,
   hostileBadMtime,
@@ -156,5 +158,5 @@ export const fixtures: readonly FixtureCase[] = [
   hostileWhiteoutDotdot,
   hostileWrongBlob,
   hostileWrongDiffId,
-  hostileXattr65536,
+  hostileXattr65537,
 ];

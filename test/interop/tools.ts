@@ -38,13 +38,18 @@ export type ToolLookup =
 const MAX_OUTPUT = 2 ** 30;
 const binaryDirectories = ["usr/local/bin", "usr/local/sbin", "usr/bin", "usr/sbin", "bin", "sbin"];
 
+export interface ToolOptions {
+  /** The program reads /proc: it gets one in a mount namespace of its own, so that nothing stays mounted. */
+  readonly proc?: boolean;
+}
+
 /** Looks for a program by name, in the other root first. */
-export function tool(name: string): ToolLookup {
+export function tool(name: string, options: ToolOptions = {}): ToolLookup {
   const root = process.env.OCI2CFS_SID;
   const below = root !== undefined && root !== "" && binaryDirectories.some((dir) => isBelow(root, dir, name));
   if (!below) return hostTool(name);
   if (process.getuid?.() !== 0) return missing("OCI2CFS_SID is set, and only root can enter it");
-  return { found: makeTool(name, root), skip: undefined };
+  return { found: makeTool(name, root, options), skip: undefined };
 }
 
 /** Looks for a program on PATH only: one that must see the files of the test itself. */
@@ -80,9 +85,12 @@ function isProgram(directory: string, name: string): boolean {
   }
 }
 
-function makeTool(name: string, root: string | undefined): Tool {
+const WITH_PROC = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
+
+function makeTool(name: string, root: string | undefined, { proc = false }: ToolOptions = {}): Tool {
+  const enter = proc ? ["unshare", "--mount", "sh", "-c", WITH_PROC] : ["chroot"];
   const spawn = (command: string, args: readonly string[], input: Buffer | undefined): ToolResult => {
-    const [program, programArgs] = root === undefined ? [command, args] : ["chroot", [root, command, ...args]];
+    const [program = command, ...programArgs] = [...(root === undefined ? [] : [...enter, root]), command, ...args];
     const result = spawnSync(program, programArgs, {
       maxBuffer: MAX_OUTPUT,
       ...(input === undefined ? {} : { input }),

@@ -46,9 +46,9 @@ function makePool(random: Random): Buffer {
   });
   const pool = Buffer.allocUnsafe(POOL_SIZE);
   for (let filled = 0; filled < POOL_SIZE; ) {
-    // The square makes early words frequent, as in any language.
-    const share = random.next() / 2 ** 32;
-    const word = words[Math.floor(share * share * VOCABULARY)] as Buffer;
+    // The power makes early words frequent, as in any language.
+    const share = (random.next() / 2 ** 32) ** 5;
+    const word = words[Math.floor(share * VOCABULARY)] as Buffer;
     filled += word.copy(pool, filled);
   }
   return pool;
@@ -90,7 +90,7 @@ export function fileSizes(scale: number, random: Random): number[] {
     // The few largest are there at every scale when chance wants it, so that sums stay in proportion.
     const wanted = count * scale;
     const whole = Math.floor(wanted) + (random.chance(wanted - Math.floor(wanted)) ? 1 : 0);
-    for (let index = 0; index < whole; index++) sizes.push(2 ** (bits - 1) + random.below(2 ** (bits - 1)));
+    for (let index = 0; index < whole; index++) sizes.push(Math.floor(2 ** (bits - 1 + random.next() / 2 ** 32)));
   }
   for (let index = sizes.length - 1; index > 0; index--) {
     const other = random.below(index + 1);

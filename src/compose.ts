@@ -6,12 +6,12 @@ import { writeErofs } from "./format/erofs/write.ts";
 import type { Directory } from "./format/node.ts";
 import { verityDigest } from "./format/verity.ts";
 import { readLayer } from "./ingest/read-layer.ts";
-import { TreeBuilder } from "./tree/build.ts";
+import { type Compat, TreeBuilder } from "./tree/build.ts";
 import { finishTree } from "./tree/finish.ts";
 
+export type { Compat };
 export type ErofsVersion = 0 | 1;
 export type XattrMode = "allowlist" | "keep-user" | "all";
-export type Compat = "native" | "composefs-rs";
 
 export interface ComposeOptions {
   readonly algorithm: HashAlgorithm;

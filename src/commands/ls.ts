@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { Oci2cfsError } from "../errors.ts";
 import { encodeText, printable } from "../format/bytes.ts";
 import { type Directory, deviceMajor, deviceMinor, type Leaf, type Node } from "../format/node.ts";
+import { inodeOf } from "../tree/walk.ts";
 import { loadImage } from "./load-image.ts";
 import { type GlobalOptions, print, printJson, wantsJson } from "./session.ts";
 import { formatTable } from "./text.ts";
@@ -33,10 +34,6 @@ export function addLs(program: Command): void {
 }
 
 type Entry = readonly [name: string, node: Directory | Leaf];
-
-function inodeOf(node: Node): Directory | Leaf {
-  return node.kind === "hardlink" ? node.target : node;
-}
 
 /** @throws Oci2cfsError `not-found` */
 function listPath(root: Directory, path: string): Entry[] {

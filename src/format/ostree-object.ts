@@ -2,7 +2,6 @@
 // in them are big endian; the name of an object is the sha256 of its bytes.
 
 import { createHash } from "node:crypto";
-import { deflateRawSync } from "node:zlib";
 import { type ByteString, compareBytes, toBuffer } from "./bytes.ts";
 import type { OstreeChecksum } from "./digest.ts";
 import {
@@ -130,8 +129,11 @@ export function fileChecksum(file: FileObject): OstreeChecksum {
   return checksumOf(framed(header.bytes), file.content);
 }
 
-/** An archive repository's `.filez`: header with the size, then the content as a raw deflate stream. */
-export function encodeArchiveFile(file: FileObject): Buffer {
+/**
+ * An archive repository's `.filez`: header with the size, then the content as a raw deflate stream (RFC 1951).
+ * @param deflated the content, compressed; nothing for a symlink.
+ */
+export function encodeArchiveFile(file: FileObject, deflated: Buffer): Buffer {
   const header = tuple(
     uint64BigEndian(BigInt(file.content.length)),
     uint32BigEndian(file.uid),
@@ -141,8 +143,7 @@ export function encodeArchiveFile(file: FileObject): Buffer {
     string(toBuffer(file.target ?? ("" as ByteString))),
     xattrsVariant(file.xattrs),
   );
-  const content = file.target === undefined ? deflateRawSync(file.content) : Buffer.alloc(0);
-  return Buffer.concat([framed(header.bytes), content]);
+  return Buffer.concat([framed(header.bytes), deflated]);
 }
 
 /** A bare-user repository's `user.ostreemeta` xattr: `(uuua(ayay))`. */

@@ -11,6 +11,7 @@ import {
   type Metadata,
   makeDevice,
   NO_XATTRS,
+  type Regular,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -52,7 +53,7 @@ export class TreeBuilder {
   }
 
   beginLayer(): void {
-    this.#changes.begin();
+    if (this.#compat === "native") this.#changes.begin();
     this.#resolver.forget();
   }
 
@@ -62,16 +63,16 @@ export class TreeBuilder {
   }
 
   /**
-   * @param content of a regular file that has any.
+   * @param content where the bytes of a regular file are; of an empty file and of anything else it is ignored.
    * @throws Oci2cfsError `bad-format` or `unsupported`, naming the path.
    */
   apply(entry: TarEntry, content: EntryContent | undefined): void {
     const path = normalizePath(entry.name);
+    if (this.#compat === "composefs-rs") refuseForCompat(entry);
     if (path === "") return this.#applyRoot(entry);
     const name = baseName(path);
     if (name.startsWith(WHITEOUT_PREFIX)) return this.#applyWhiteout(path, name);
-    if (this.#compat === "composefs-rs") this.#refuseForCompat(entry);
-    else if (path.startsWith(AUFS_PREFIX)) return;
+    if (this.#compat === "native" && path.startsWith(AUFS_PREFIX)) return;
     if (entry.type === "hardlink") return this.#applyHardLink(entry, path);
     const parent = this.#resolver.parentOf(path);
     const existing = parent.children.get(name);
@@ -90,13 +91,6 @@ export class TreeBuilder {
   #applyRoot(entry: TarEntry): void {
     if (entry.type !== "directory") fail(entry.name, `is the root and a ${entry.type}`);
     Object.assign(this.root, this.#metadataOf(entry));
-  }
-
-  #refuseForCompat(entry: TarEntry): void {
-    if (entry.sparse !== undefined) {
-      throw new Oci2cfsError("unsupported", `"${printable(entry.name)}": composefs-rs does not take sparse files`);
-    }
-    if (entry.mtimeSec < 0n) fail(entry.name, "composefs-rs does not take times before 1970");
   }
 
   #metadataOf(entry: TarEntry): Metadata {
@@ -119,28 +113,34 @@ export class TreeBuilder {
   }
 
   #applyWhiteout(path: ByteString, name: ByteString): void {
+    const native = this.#compat === "native";
+    if (native && name.startsWith(AUFS_PREFIX) && name !== AUFS_PREFIX && name !== OPAQUE_MARKER) return;
+    const hidden = name.slice(WHITEOUT_PREFIX.length) as ByteString;
+    if (hidden === "" || hidden === "." || hidden === "..") fail(path, "the whiteout names nothing");
     const directory = this.#resolver.findDirectory(parentPath(path));
     if (directory === undefined) {
-      // Nothing below can be hidden. composefs-rs wants the directory all the same.
-      if (this.#compat === "composefs-rs") fail(path, "the directory of the whiteout is not there");
-      return;
+      // Nothing is there to be hidden. composefs-rs wants the directory all the same.
+      if (native) return;
+      fail(path, "the directory of the whiteout is not there");
     }
     this.#resolver.forget();
     if (name === OPAQUE_MARKER) {
-      if (this.#compat === "native") this.#changes.hideChildren(directory);
+      if (native) this.#changes.hideChildren(directory);
       else directory.children.clear();
-      return;
-    }
-    if (this.#compat === "native" && name.startsWith(AUFS_PREFIX) && name !== AUFS_PREFIX) return;
-    const hidden = name.slice(WHITEOUT_PREFIX.length) as ByteString;
-    if (hidden === "" || hidden === "." || hidden === "..") fail(path, "the whiteout names nothing");
-    if (this.#compat === "native") this.#changes.hide(directory, hidden);
+    } else if (native) this.#changes.hide(directory, hidden);
     else directory.children.delete(hidden);
   }
 }
 
+function refuseForCompat(entry: TarEntry): void {
+  if (entry.sparse !== undefined) {
+    throw new Oci2cfsError("unsupported", `"${printable(entry.name)}": composefs-rs does not take sparse files`);
+  }
+  if (entry.mtimeSec < 0n) fail(entry.name, "composefs-rs does not take times before 1970");
+}
+
 function fail(path: ByteString, message: string): never {
-  throw new Oci2cfsError("bad-format", `"${printable(path)}": ${message}`);
+  throw new Oci2cfsError("bad-format", `"${printable(path).slice(0, 400)}": ${message}`);
 }
 
 function makeDirectory(metadata: Metadata): Directory {
@@ -177,15 +177,33 @@ function makeLeaf(
     case "fifo":
       return { kind: "fifo", ...metadata, nlink: 1 };
     default:
-      return {
-        kind: "regular",
-        ...metadata,
-        nlink: 1,
-        size: entry.size,
-        content: content !== undefined && "inline" in content ? content.inline : undefined,
-        payload:
-          content !== undefined && "external" in content ? (objectPath(content.external) as ByteString) : undefined,
-        digest: content !== undefined && "external" in content ? content.external : undefined,
-      };
+      return makeRegular(entry, { metadata, content });
   }
+}
+
+function makeRegular(
+  entry: TarEntry,
+  { metadata, content }: { metadata: Metadata; content: EntryContent | undefined },
+): Regular {
+  const { size } = entry;
+  const file: Regular = {
+    kind: "regular",
+    ...metadata,
+    nlink: 1,
+    size,
+    content: undefined,
+    payload: undefined,
+    digest: undefined,
+  };
+  if (size === 0) return file;
+  if (content === undefined) fail(entry.name, `nothing says where its ${size} bytes are`);
+  if ("inline" in content) {
+    const { length } = content.inline;
+    if (length !== size) fail(entry.name, `a file of ${size} bytes has content of ${length}`);
+    file.content = content.inline;
+  } else {
+    file.payload = objectPath(content.external) as ByteString;
+    file.digest = content.external;
+  }
+  return file;
 }

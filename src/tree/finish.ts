@@ -7,8 +7,8 @@ import type { VerityDigest } from "../format/digest.ts";
 import type { Directory, Leaf } from "../format/node.ts";
 import { makeBootable } from "./boot.ts";
 import type { Compat } from "./build.ts";
-import { IMPLIED } from "./resolve.ts";
-import { selectXattrs, visit } from "./walk.ts";
+import { IMPLIED } from "./implied.ts";
+import { selectXattrs, visit, walkTree } from "./walk.ts";
 
 export interface FinishOptions {
   readonly compat: Compat;
@@ -65,22 +65,9 @@ function settleHardLinks(root: Directory): void {
   });
   if (!several) return;
   const owned = new Set<Leaf>();
-  const stack: { directory: Directory; names: ByteString[] }[] = [];
-  const enter = (directory: Directory): void => {
-    // Reversed, so that names are taken from the end.
-    stack.push({ directory, names: [...directory.children.keys()].sort().reverse() });
-  };
-  enter(root);
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const name = top.names.pop();
-    const child = name === undefined ? undefined : top.directory.children.get(name);
-    if (name === undefined || child === undefined) {
-      stack.pop();
-    } else if (child.kind === "directory") {
-      enter(child);
-    } else if (child.kind !== "hardlink" && child.nlink > 1) {
-      if (owned.has(child)) top.directory.children.set(name, { kind: "hardlink", target: child });
-      else owned.add(child);
-    }
+  for (const { parent, name, node } of walkTree(root)) {
+    if (node.kind === "directory" || node.kind === "hardlink" || node.nlink === 1) continue;
+    if (owned.has(node)) parent.children.set(name, { kind: "hardlink", target: node });
+    else owned.add(node);
   }
 }

@@ -3,62 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ByteString, encodeText } from "../../src/format/bytes.ts";
-import { formatDump } from "../../src/format/dump.ts";
 import { type Directory, NO_XATTRS } from "../../src/format/node.ts";
 import type { TarEntry } from "../../src/format/tar/entry.ts";
-import { type Compat, TreeBuilder } from "../../src/tree/build.ts";
-import { finishTree } from "../../src/tree/finish.ts";
-
-type Layer = readonly TarEntry[];
-
-function entry(type: TarEntry["type"], name: string, more: Partial<TarEntry> = {}): TarEntry {
-  return {
-    type,
-    name: encodeText(name),
-    linkname: "" as ByteString,
-    mode: type === "directory" ? 0o755 : 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeSec: 0n,
-    mtimeNsec: 0,
-    devMajor: 0,
-    devMinor: 0,
-    size: 0,
-    storedSize: 0,
-    sparse: undefined,
-    xattrs: NO_XATTRS,
-    offset: 0,
-    ...more,
-  };
-}
-
-const directory = (name: string, more: Partial<TarEntry> = {}): TarEntry => entry("directory", name, more);
-/** A file that tells where it came from by its owner. */
-const file = (name: string, uid = 0): TarEntry => entry("regular", name, { uid });
-const symlink = (name: string, target: string): TarEntry => entry("symlink", name, { linkname: encodeText(target) });
-const hardlink = (name: string, target: string): TarEntry => entry("hardlink", name, { linkname: encodeText(target) });
-
-function build(layers: readonly Layer[], compat: Compat = "native"): Directory {
-  const builder = new TreeBuilder({ compat });
-  for (const layer of layers) {
-    builder.beginLayer();
-    for (const item of layer) builder.apply(item, undefined);
-    builder.endLayer();
-  }
-  return builder.root;
-}
-
-function finish(root: Directory, compat: Compat = "native"): Directory {
-  const readContent = (): Buffer => {
-    throw new Error("not asked for");
-  };
-  return finishTree(root, { compat, xattrs: "allowlist", bootable: false, readContent });
-}
-
-/** The canonical text: equal for equal trees. */
-function textOf(root: Directory): string {
-  return Buffer.concat([...formatDump(root)]).toString("latin1");
-}
+import { build, directory, entry, file, finish, hardlink, type Layer, symlink, textOf } from "./layers.ts";
 
 /** Paths of everything but the root, with owners. */
 function listing(root: Directory): string[] {
@@ -195,6 +142,34 @@ describe("replacing", () => {
   ] as [string, Layer[], string[]][])("%s", (_, layers, expected) => expect(listing(build(layers))).toEqual(expected));
 });
 
+describe("the way to an entry", () => {
+  it("is looked for again after a whiteout took a symlink away", () => {
+    const lower = [directory("d"), symlink("l", "d")];
+    expect(listing(build([lower, [file("l/x"), file(".wh.l"), file("l/y")]]))).toEqual(["d", "d/x", "l", "l/y"]);
+  });
+
+  it("is looked for again after a whiteout took the directory away, as composefs-rs", () => {
+    const layer = [directory("d"), file("d/x"), file(".wh.d")];
+    expect(listing(build([layer], "composefs-rs"))).toEqual([]);
+    expect(() => build([[...layer, file("d/y")]], "composefs-rs")).toThrow(/not there/);
+  });
+
+  it.each([
+    ["a file", file("l/l")],
+    ["a hard link", hardlink("l/l", "f")],
+  ])("is looked for again after %s replaced a symlink on it", (_, replacing) => {
+    const layer = [file("f"), symlink("l", "."), replacing];
+    expect(listing(build([layer]))).toEqual(["f", "l"]);
+    expect(() => build([[...layer, file("l/x")]])).toThrow(/on the way/);
+  });
+
+  it("ends with its layer", () => {
+    const lower = [directory("d"), symlink("l", "d"), file("l/x")];
+    expect(listing(build([lower, [file(".wh.l"), file("l/y")]]))).toEqual(["d", "d/x", "l", "l/y"]);
+    expect(listing(build([lower, [file("l/y"), file(".wh.d")]]))).toEqual(["d", "d/y", "l"]);
+  });
+});
+
 describe("hard links", () => {
   it("belong to the first name, and are counted", () => {
     const root = finish(
@@ -233,7 +208,9 @@ describe("as composefs-rs", () => {
 
   it("refuses sparse files and images without /usr", () => {
     expect(() => build([[entry("regular", "x", { sparse: [] })]], "composefs-rs")).toThrow(/sparse/);
-    expect(() => finish(build([[file("x")]], "composefs-rs"), "composefs-rs")).toThrow(/no directory \/usr/);
+    expect(() => finish(build([[file("x")]], "composefs-rs"), { compat: "composefs-rs" })).toThrow(
+      /no directory \/usr/,
+    );
   });
 
   it("lets whiteouts hide what their own layer brought", () => {
@@ -357,7 +334,7 @@ describe("any layers", () => {
         );
         let theirs: string;
         try {
-          theirs = textOf(finish(build(list, "composefs-rs"), "composefs-rs"));
+          theirs = textOf(finish(build(list, "composefs-rs"), { compat: "composefs-rs" }));
         } catch {
           return;
         }

@@ -17,6 +17,8 @@ interface Trail {
   readonly missing: ByteString[];
   /** What ends the path early: it cannot be gone through. */
   readonly obstacle: { readonly name: ByteString; readonly kind: Node["kind"] } | undefined;
+  /** How many symlinks were followed. */
+  readonly symlinks: number;
 }
 
 export class PathResolver {
@@ -46,7 +48,7 @@ export class PathResolver {
   parentOf(path: ByteString): Directory {
     const wanted = parentPath(path);
     if (wanted === this.#lastPath && this.#lastParent !== undefined) return this.#lastParent;
-    const { directories, missing, obstacle } = this.#walk(wanted, path);
+    const { directories, missing, obstacle, symlinks } = this.#walk(wanted, path);
     if (obstacle !== undefined) fail(path, `"${printable(obstacle.name)}" on the way to it is a ${obstacle.kind}`);
     if (missing.length > 0 && !this.#native) fail(path, `its directory "${printable(wanted)}" is not there`);
     for (const directory of directories) this.#changes.touch(directory);
@@ -57,8 +59,13 @@ export class PathResolver {
       this.#changes.touch(made);
       parent = made;
     }
-    this.#lastPath = wanted;
-    this.#lastParent = parent;
+    if (symlinks > 0) {
+      // What a link like `b/x/..` leads to depends on what becomes of `x`.
+      this.forget();
+    } else {
+      this.#lastPath = wanted;
+      this.#lastParent = parent;
+    }
     return parent;
   }
 
@@ -102,10 +109,10 @@ export class PathResolver {
         if (child.target.startsWith("/")) directories.length = 1;
         for (const step of child.target.split("/").reverse()) pending.push(step);
       } else {
-        return { directories, missing, obstacle: { name, kind: child.kind } };
+        return { directories, missing, obstacle: { name, kind: child.kind }, symlinks };
       }
     }
-    return { directories, missing, obstacle: undefined };
+    return { directories, missing, obstacle: undefined, symlinks };
   }
 }
 

@@ -12,5 +12,5 @@ export const hostileSparseHuge: FixtureCase = {
       ),
     },
   ],
-  expect: [{ code: "bad-format", message: /is not a size/ }],
+  expect: [{ code: "bad-format", message: /is not a whole number below 2\^53/ }],
 };

@@ -7,6 +7,8 @@ import type { SparseSegment } from "./entry.ts";
 
 export const BLOCK_SIZE = 512;
 
+const SPACE = 0x20;
+
 export interface TarHeader {
   readonly name: ByteString;
   readonly linkname: ByteString;
@@ -35,9 +37,29 @@ export function isZeroBlock(buffer: Buffer, offset: number): boolean {
   return true;
 }
 
+/** The type byte of a header. @throws TarFault for a wrong checksum: nothing else of such a block means anything. */
+export function decodeType(buffer: Buffer, offset: number): string {
+  checkChecksum(buffer, offset);
+  return typeOf(buffer, offset);
+}
+
+function typeOf(buffer: Buffer, offset: number): string {
+  return String.fromCharCode(buffer[offset + 156] ?? 0);
+}
+
+/** How many bytes follow a header. @throws TarFault when that is no number or a negative one. */
+export function decodeSize(buffer: Buffer, offset: number): number {
+  return length("size", number(buffer, offset + 124, 12));
+}
+
 /** @throws TarFault for a wrong checksum or a field that is no number. */
 export function decodeHeader(buffer: Buffer, offset: number): TarHeader {
   checkChecksum(buffer, offset);
+  return decodeFields(buffer, offset);
+}
+
+/** As decodeHeader, of a block whose type was decoded before: adding up a block takes longer than all of its fields. */
+export function decodeFields(buffer: Buffer, offset: number): TarHeader {
   const format = formatOf(buffer, offset);
   const name = text(buffer, offset, 100);
   const prefix =
@@ -46,11 +68,11 @@ export function decodeHeader(buffer: Buffer, offset: number): TarHeader {
   return {
     name: prefix === "" ? name : (`${prefix}/${name}` as ByteString),
     linkname: text(buffer, offset + 157, 100),
-    type: String.fromCharCode(buffer[offset + 156] ?? 0),
+    type: typeOf(buffer, offset),
     mode: number(buffer, offset + 100, 8) & 0xffff,
     uid: identity("uid", number(buffer, offset + 108, 8)),
     gid: identity("gid", number(buffer, offset + 116, 8)),
-    size: length("size", number(buffer, offset + 124, 12)),
+    size: decodeSize(buffer, offset),
     mtime: number(buffer, offset + 136, 12),
     devMajor: isV7 ? 0 : identity("device major", number(buffer, offset + 329, 8)),
     devMinor: isV7 ? 0 : identity("device minor", number(buffer, offset + 337, 8)),
@@ -64,22 +86,28 @@ function formatOf(buffer: Buffer, offset: number): "ustar" | "star" | "gnu" | "v
   return buffer.toString("latin1", offset + 508, offset + 512) === "tar\0" ? "star" : "ustar";
 }
 
-/** The sum of all bytes with the sum's own field as spaces. Old tars added signed bytes. */
+const CHECKSUM_OFFSET = 148;
+const CHECKSUM_SIZE = 8;
+
+/** The sum of all bytes with the sum's own field as spaces. */
 function checkChecksum(buffer: Buffer, offset: number): void {
-  let unsigned = 8 * 0x20;
-  let high = 0;
-  for (let index = offset; index < offset + BLOCK_SIZE; index++) {
-    const byte = buffer[index] ?? 0;
-    unsigned += byte;
-    high += byte >> 7;
+  let sum = CHECKSUM_SIZE * SPACE;
+  for (let index = offset; index < offset + BLOCK_SIZE; index++) sum += buffer[index] ?? 0;
+  for (let index = 0; index < CHECKSUM_SIZE; index++) sum -= buffer[offset + CHECKSUM_OFFSET + index] ?? 0;
+  const stored = octal(buffer, offset + CHECKSUM_OFFSET, CHECKSUM_SIZE);
+  if (stored !== sum && stored !== sum - 256 * highBytes(buffer, offset)) {
+    fault("header checksum is wrong: not a tar, or damaged");
   }
-  for (let index = offset + 148; index < offset + 156; index++) {
-    const byte = buffer[index] ?? 0;
-    unsigned -= byte;
-    high -= byte >> 7;
+}
+
+/** How many bytes have the top bit set, the sum's own aside: old tars added signed bytes. */
+function highBytes(buffer: Buffer, offset: number): number {
+  let count = 0;
+  for (let index = 0; index < BLOCK_SIZE; index++) {
+    if (index < CHECKSUM_OFFSET || index >= CHECKSUM_OFFSET + CHECKSUM_SIZE)
+      count += (buffer[offset + index] ?? 0) >> 7;
   }
-  const stored = number(buffer, offset + 148, 8);
-  if (stored !== unsigned && stored !== unsigned - 256 * high) fault("header checksum is wrong: not a tar, or damaged");
+  return count;
 }
 
 /** Bytes up to the first NUL. */
@@ -89,13 +117,21 @@ function text(buffer: Buffer, offset: number, size: number): ByteString {
   return bytesOf(buffer, offset, end);
 }
 
-const SPACE = 0x20;
 const ZERO = 0x30;
 const SEVEN = 0x37;
 
-/** Octal digits among spaces and NULs, or GNU's base-256: big-endian two's complement behind a set top bit. */
+/** An octal number, or GNU's base-256: big-endian two's complement behind a set top bit. */
 function number(buffer: Buffer, offset: number, size: number): number {
   if (((buffer[offset] ?? 0) & 0x80) !== 0) return base256(buffer, offset, size);
+  const value = octal(buffer, offset, size);
+  if (value < 0) {
+    fault(`"${bytesOf(buffer, offset, offset + size).replace(/[^ -~]/g, "?")}" is not an octal number`);
+  }
+  return value;
+}
+
+/** Digits among spaces and NULs; no digits are 0, and -1 stands for what is no number. */
+function octal(buffer: Buffer, offset: number, size: number): number {
   const end = offset + size;
   let index = offset;
   while (index < end && (buffer[index] === SPACE || buffer[index] === 0)) index++;
@@ -108,7 +144,7 @@ function number(buffer: Buffer, offset: number, size: number): number {
   for (; index < end; index++) {
     const byte = buffer[index];
     if (byte === 0) break;
-    if (byte !== SPACE) fault(`"${bytesOf(buffer, offset, end).replace(/[^ -~]/g, "?")}" is not an octal number`);
+    if (byte !== SPACE) return -1;
   }
   return value;
 }

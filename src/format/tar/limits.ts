@@ -10,10 +10,13 @@ export interface TarLimits {
   readonly sparseSegments: number;
 }
 
-/** Generous for what a file system can hold: paths of 4 KiB, and xattrs of 64 KiB an inode. */
+/**
+ * No file system holds more: xattr values have at most 64 KiB (XATTR_SIZE_MAX of Linux), and bsdtar writes each twice. A
+ * larger extension header than 1 MiB is refused by Go's archive/tar, and so by podman and umoci, as well.
+ */
 export const DEFAULT_TAR_LIMITS: TarLimits = {
   extension: 1024 * 1024,
-  xattrValue: 65535,
-  xattrTotal: 128 * 1024,
+  xattrValue: 64 * 1024,
+  xattrTotal: 256 * 1024,
   sparseSegments: 100_000,
 };

@@ -1,7 +1,7 @@
 // pax extended headers (POSIX.1-2017 "pax Extended Header"): records `LENGTH KEY=VALUE\n`, all of it bytes. Also the vendor
 // keys SCHILY.xattr.* (star, GNU tar: raw values), LIBARCHIVE.xattr.* (bsdtar: base64) and GNU.sparse.* (GNU tar).
 
-import { type ByteString, bytesOf } from "../bytes.ts";
+import { type ByteString, bytesOf, printable } from "../bytes.ts";
 import type { SparseSegment } from "./entry.ts";
 import { fault } from "./header.ts";
 import type { TarLimits } from "./limits.ts";
@@ -49,6 +49,7 @@ export function parsePax(data: Buffer, limits: TarLimits): PaxFields {
     xattrs: undefined,
     sparse: undefined,
   };
+  const parsing: Parsing = { fields, limits, libarchive: undefined };
   let xattrBytes = 0;
   let position = 0;
   while (position < data.length) {
@@ -68,16 +69,24 @@ export function parsePax(data: Buffer, limits: TarLimits): PaxFields {
     const keyStart = position + 1;
     const equals = data.indexOf(EQUALS, keyStart);
     if (equals < 0 || equals >= end) fault(`pax record at byte ${start} of its header has no "="`);
-    xattrBytes += applyRecord(fields, { data, keyStart, equals, end: end - 1 }, limits);
+    xattrBytes += applyRecord(parsing, { data, keyStart, equals, end: end - 1 });
     if (xattrBytes > limits.xattrTotal) fault(`xattrs of more than ${limits.xattrTotal} bytes`);
     position = end;
   }
+  addLibarchiveXattrs(parsing);
   return fields;
 }
 
 function isZero(data: Buffer, start: number): boolean {
   for (let index = start; index < data.length; index++) if (data[index] !== 0) return false;
   return true;
+}
+
+interface Parsing {
+  readonly fields: PaxFields;
+  readonly limits: TarLimits;
+  /** LIBARCHIVE.xattr records, names as they stand, until all of SCHILY's are known. */
+  libarchive: Map<string, ByteString> | undefined;
 }
 
 interface PaxRecord {
@@ -92,7 +101,8 @@ const LIBARCHIVE_XATTR = "LIBARCHIVE.xattr.";
 const GNU_SPARSE = "GNU.sparse.";
 
 /** Returns how many bytes of xattrs the record added. */
-function applyRecord(fields: PaxFields, record: PaxRecord, limits: TarLimits): number {
+function applyRecord(parsing: Parsing, record: PaxRecord): number {
+  const { fields, limits } = parsing;
   const { data, equals, end } = record;
   const key = data.toString("latin1", record.keyStart, equals);
   const value = (): ByteString => bytesOf(data, equals + 1, end);
@@ -117,29 +127,45 @@ function applyRecord(fields: PaxFields, record: PaxRecord, limits: TarLimits): n
       return 0;
   }
   if (key.startsWith(SCHILY_XATTR)) {
-    return setXattr(fields, { name: key.slice(SCHILY_XATTR.length), value: value(), replace: true }, limits);
+    const xattr = checkXattr({ name: key.slice(SCHILY_XATTR.length), value: value() }, limits);
+    fields.xattrs ??= new Map();
+    fields.xattrs.set(xattr.name, xattr.value);
+    return xattr.name.length + xattr.value.length;
   }
   if (key.startsWith(LIBARCHIVE_XATTR)) {
-    const name = percentDecode(key.slice(LIBARCHIVE_XATTR.length));
-    const decoded = Buffer.from(value(), "base64").toString("latin1") as ByteString;
-    return setXattr(fields, { name, value: decoded, replace: false }, limits);
+    const name = key.slice(LIBARCHIVE_XATTR.length);
+    const decoded = bytesOf(Buffer.from(value(), "base64"));
+    parsing.libarchive ??= new Map();
+    parsing.libarchive.set(name, decoded);
+    return name.length + decoded.length;
   }
   if (key.startsWith(GNU_SPARSE)) applySparse(fields, key.slice(GNU_SPARSE.length), { value: value(), limits });
   return 0;
 }
 
-/** bsdtar writes an attribute under both keys: SCHILY's raw value wins, wherever it stands. */
-function setXattr(
-  fields: PaxFields,
-  xattr: { name: string; value: ByteString; replace: boolean },
+/**
+ * bsdtar writes an attribute under both keys, with unusual characters of its name as percent signs in either: SCHILY's
+ * value wins, and its name as it stands, because podman and composefs-rs know no other.
+ */
+function addLibarchiveXattrs({ fields, limits, libarchive }: Parsing): void {
+  if (libarchive === undefined) return;
+  fields.xattrs ??= new Map();
+  const { xattrs } = fields;
+  const schily = new Set<string>(xattrs.keys());
+  for (const [encodedName, value] of libarchive) {
+    const { name } = checkXattr({ name: percentDecode(encodedName), value }, limits);
+    if (!schily.has(encodedName) && !schily.has(name)) xattrs.set(name, value);
+  }
+}
+
+function checkXattr(
+  xattr: { name: string; value: ByteString },
   limits: TarLimits,
-): number {
+): { name: ByteString; value: ByteString } {
   const name = xattr.name as ByteString;
   if (name === "" || name.includes("\0")) fault("an xattr name is empty or has a NUL");
-  if (xattr.value.length > limits.xattrValue) fault(`xattr ${name} has ${xattr.value.length} bytes`);
-  fields.xattrs ??= new Map();
-  if (xattr.replace || !fields.xattrs.has(name)) fields.xattrs.set(name, xattr.value);
-  return name.length + xattr.value.length;
+  if (xattr.value.length > limits.xattrValue) fault(`xattr ${printable(name)} has ${xattr.value.length} bytes`);
+  return { name, value: xattr.value };
 }
 
 function percentDecode(text: string): string {
@@ -159,8 +185,13 @@ function cString(value: ByteString): ByteString {
 
 function decimal(key: string, value: ByteString): number | undefined {
   if (value === "") return undefined;
-  const number = /^[0-9]{1,40}$/.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(number)) fault(`pax ${key}="${value.slice(0, 40).replace(/[^ -~]/g, "?")}" is not a size`);
+  let number = 0;
+  for (let index = 0; index < value.length; index++) {
+    const digit = value.charCodeAt(index) - ZERO;
+    number = digit < 0 || digit > 9 ? Number.NaN : number * 10 + digit;
+  }
+  if (!Number.isSafeInteger(number))
+    fault(`pax ${key}="${value.slice(0, 40).replace(/[^ -~]/g, "?")}" is not a whole number below 2^53`);
   return number;
 }
 
@@ -173,7 +204,11 @@ function identity(key: string, value: ByteString): number | undefined {
 /** `[-]SECONDS[.FRACTION]`; the fraction's first nine digits count, and a negative time is rounded down to a second. */
 function parseTime(fields: PaxFields, data: Buffer, range: { start: number; end: number }): void {
   const { start, end } = range;
-  if (start === end) return;
+  if (start === end) {
+    fields.mtimeSec = undefined;
+    fields.mtimeNsec = 0;
+    return;
+  }
   const negative = data[start] === 0x2d;
   let position = negative ? start + 1 : start;
   const first = position;

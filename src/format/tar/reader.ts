@@ -5,22 +5,24 @@
 // digests. An entry of unknown type is refused by name, as podman does.
 
 import { Oci2cfsError } from "../../errors.ts";
-import { type ByteString, bytesOf, printable } from "../bytes.ts";
+import { type ByteString, printable } from "../bytes.ts";
 import { NO_XATTRS } from "../node.ts";
 import type { SparseSegment, TarEntry, TarEntryType } from "./entry.ts";
+import { Extensions } from "./extensions.ts";
 import type { TarHandler } from "./handler.ts";
 import {
   BLOCK_SIZE,
-  decodeHeader,
+  decodeFields,
   decodeOldSparseExtension,
   decodeOldSparseHeader,
+  decodeSize,
+  decodeType,
   fault,
   isZeroBlock,
   TarFault,
   type TarHeader,
 } from "./header.ts";
 import { DEFAULT_TAR_LIMITS, type TarLimits } from "./limits.ts";
-import { type PaxFields, parsePax } from "./pax.ts";
 import { checkSparseMap, SparseMapReader } from "./sparse.ts";
 
 const entryTypes: Readonly<Record<string, TarEntryType>> = {
@@ -68,24 +70,21 @@ export class TarReader {
   /** A header block that came in pieces. */
   readonly #carry: Buffer = Buffer.allocUnsafeSlow(BLOCK_SIZE);
   #carried = 0;
-  #extension: Buffer | undefined;
-  #extensionType = "";
-  #extensionFilled = 0;
   /** Bytes left of the state's data, and how many there were. */
   #remaining = 0;
   #dataSize = 0;
   #sawZeroBlock = false;
+  /** Between the first header block that belongs to an entry and the entry's end. */
   #inEntry = false;
 
-  #pax: PaxFields | undefined;
-  #longName: ByteString | undefined;
-  #longLink: ByteString | undefined;
+  readonly #extensions: Extensions;
   #sparse: PendingSparse | undefined;
   #mapReader: SparseMapReader | undefined;
 
   constructor(handler: TarHandler, limits: Partial<TarLimits> = {}) {
     this.#handler = handler;
     this.#limits = { ...DEFAULT_TAR_LIMITS, ...limits };
+    this.#extensions = new Extensions(this.#limits);
   }
 
   /** Bytes of the archive so far, skipped content included. */
@@ -196,17 +195,17 @@ export class TarReader {
     }
     // Behind a lone zero block GNU tar stops and Go fails: whatever follows is not what podman would unpack.
     if (this.#sawZeroBlock) fault("a lone block of zeros inside the archive");
-    const header = decodeHeader(block, offset);
-    switch (header.type) {
+    switch (decodeType(block, offset)) {
       case "x":
       case "X":
       case "L":
       case "K":
-        return this.#beginExtension(header);
+        return this.#beginExtension(block, offset);
       case "g":
       case "V":
-        return this.#skip(header.size);
+        return this.#skip(decodeSize(block, offset));
       case "S": {
+        const header = decodeFields(block, offset);
         const map = decodeOldSparseHeader(block, offset);
         this.#sparse = { header, realSize: map.realSize, name: undefined, segments: map.segments };
         if (map.extended) {
@@ -214,10 +213,10 @@ export class TarReader {
           this.#inEntry = true;
           return;
         }
-        return this.#announceSparse(map.segments, this.#pax?.size ?? header.size, source);
+        return this.#announceSparse(map.segments, this.#extensions.pax?.size ?? header.size, source);
       }
       default:
-        return this.#beginEntry(header, source);
+        return this.#beginEntry(decodeFields(block, offset), source);
     }
   }
 
@@ -226,14 +225,14 @@ export class TarReader {
     this.#remaining = size;
     this.#dataSize = size;
     this.#state = "skip";
-    if (size === 0) this.#fill({ inEntry: false });
+    if (size === 0) this.#fill({ inEntry: this.#extensions.pending });
   }
 
   #stepSkip(position: number, end: number): number {
     const count = Math.min(this.#remaining, end - position);
     this.#remaining -= count;
     if (this.#remaining === 0) {
-      if (this.#state === "skip") this.#fill({ inEntry: false });
+      if (this.#state === "skip") this.#fill({ inEntry: this.#extensions.pending });
       else this.#state = "header";
     }
     return position + count;
@@ -246,54 +245,31 @@ export class TarReader {
     this.#state = this.#remaining === 0 ? "header" : "filling";
   }
 
-  #beginExtension(header: TarHeader): void {
-    if (header.size > this.#limits.extension) {
-      throw new TarFault(
-        "unsupported",
-        `an extension header of ${header.size} bytes, more than ${this.#limits.extension}`,
-      );
-    }
+  #beginExtension(block: Buffer, offset: number): void {
     this.#inEntry = true;
-    this.#extensionType = header.type;
-    this.#extension = Buffer.allocUnsafe(header.size);
-    this.#extensionFilled = 0;
-    this.#state = "extension";
-    if (header.size === 0) this.#endExtension(this.#extension);
+    this.#dataSize = decodeSize(block, offset);
+    this.#extensions.begin(decodeType(block, offset), this.#dataSize);
+    if (this.#dataSize === 0) this.#fill({ inEntry: true });
+    else this.#state = "extension";
   }
 
   #stepExtension(buffer: Buffer, position: number, end: number): number {
-    const extension = this.#extension as Buffer;
-    const count = Math.min(extension.length - this.#extensionFilled, end - position);
-    if (count === extension.length) {
-      this.#endExtension(buffer.subarray(position, position + count));
-      return position + count;
-    }
-    buffer.copy(extension, this.#extensionFilled, position, position + count);
-    this.#extensionFilled += count;
-    if (this.#extensionFilled === extension.length) this.#endExtension(extension);
+    const count = this.#extensions.push(buffer, position, end);
+    if (this.#extensions.complete) this.#fill({ inEntry: true });
     return position + count;
-  }
-
-  /** Of several headers of one kind the last counts, as in Go. */
-  #endExtension(data: Buffer): void {
-    if (this.#extensionType === "L") this.#longName = longText(data);
-    else if (this.#extensionType === "K") this.#longLink = longText(data);
-    else this.#pax = parsePax(data, this.#limits);
-    this.#extension = undefined;
-    this.#dataSize = data.length;
-    this.#fill({ inEntry: true });
   }
 
   #beginEntry(header: TarHeader, source: { buffer: Buffer; rawEnd: number }): void {
     const type = this.#typeOf(header);
-    const size = this.#pax?.size ?? header.size;
+    const pax = this.#extensions.pax;
+    const size = pax?.size ?? header.size;
     if (type !== "regular") {
       // Links, devices and directories have no content, whatever their size field says; a GNU dumpdir's is a list.
       this.#announce(header, { type, size: 0, storedSize: 0, sparse: undefined, name: undefined }, source);
       if (header.type === "D") this.#skip(size);
       return;
     }
-    const sparse = this.#pax?.sparse;
+    const sparse = pax?.sparse;
     if (sparse === undefined || (sparse.major === 0 && sparse.realSize === undefined && sparse.segments.length === 0)) {
       return this.#announce(header, { type, size, storedSize: size, sparse: undefined, name: undefined }, source);
     }
@@ -301,7 +277,7 @@ export class TarReader {
     if (realSize === undefined) fault("a sparse file without its expanded size");
     if (sparse.pendingOffset !== undefined) fault("GNU.sparse.offset without a length");
     this.#sparse = { header, realSize, name, segments: sparse.segments };
-    if (sparse.major === 0) return this.#announceSparse(sparse.segments, size, source);
+    if (sparse.major === 0 && sparse.minor <= 1) return this.#announceSparse(sparse.segments, size, source);
     if (sparse.major !== 1 || sparse.minor !== 0) {
       throw new TarFault("unsupported", `sparse format ${sparse.major}.${sparse.minor}`);
     }
@@ -320,7 +296,7 @@ export class TarReader {
       throw new TarFault("unsupported", `type ${name} of "${printable(header.name)}"`);
     }
     // v7 archives have no type for directories.
-    return header.type === "\0" && (this.#longName ?? header.name).endsWith("/") ? "directory" : type;
+    return header.type === "\0" && this.#extensions.nameOf(header).endsWith("/") ? "directory" : type;
   }
 
   #oldSparseBlock(block: Buffer, offset: number, source: { buffer: Buffer; rawEnd: number }): void {
@@ -330,7 +306,7 @@ export class TarReader {
     if (sparse.segments.length > this.#limits.sparseSegments) {
       fault(`a sparse map of more than ${this.#limits.sparseSegments} runs`);
     }
-    if (!map.extended) this.#announceSparse(sparse.segments, this.#pax?.size ?? sparse.header.size, source);
+    if (!map.extended) this.#announceSparse(sparse.segments, this.#extensions.pax?.size ?? sparse.header.size, source);
   }
 
   #stepSparseMap(buffer: Buffer, position: number, end: number): number {
@@ -366,13 +342,14 @@ export class TarReader {
     },
     source: { buffer: Buffer; rawEnd: number },
   ): void {
-    const pax = this.#pax;
+    const extensions = this.#extensions;
+    const { pax } = extensions;
     const { type, size, storedSize, sparse } = content;
     this.#flushRaw(source.buffer, source.rawEnd);
     const entry: TarEntry = {
       type,
-      name: content.name ?? this.#longName ?? pax?.path ?? header.name,
-      linkname: this.#longLink ?? pax?.linkpath ?? header.linkname,
+      name: content.name ?? extensions.nameOf(header),
+      linkname: extensions.linknameOf(header),
       mode: header.mode,
       uid: pax?.uid ?? header.uid,
       gid: pax?.gid ?? header.gid,
@@ -386,9 +363,7 @@ export class TarReader {
       xattrs: pax?.xattrs ?? NO_XATTRS,
       offset: this.#entryOffset,
     };
-    this.#pax = undefined;
-    this.#longName = undefined;
-    this.#longLink = undefined;
+    extensions.clear();
     this.#inEntry = true;
     this.#remaining = storedSize;
     this.#dataSize = storedSize;
@@ -417,9 +392,4 @@ export class TarReader {
     this.#entries++;
     this.#fill({ inEntry: false });
   }
-}
-
-function longText(data: Buffer): ByteString {
-  const nul = data.indexOf(0);
-  return bytesOf(data, 0, nul < 0 ? data.length : nul);
 }

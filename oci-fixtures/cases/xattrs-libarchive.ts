@@ -28,5 +28,14 @@ export const xattrsLibarchive: FixtureCase = {
         "/usr/b 1 100644 1 0 0 0 1000.0 - 1 - user.k=schily",
       ),
     },
+    {
+      options: { xattrs: "keep-user", compat: "composefs-rs" },
+      dump: dump(
+        "/ 0 40755 2 0 0 0 1000.0 - - -",
+        "/usr 0 40755 2 0 0 0 1000.0 - - -",
+        "/usr/a 1 100644 1 0 0 0 1000.0 - 1 -",
+        "/usr/b 1 100644 1 0 0 0 1000.0 - 1 - user.k=schily",
+      ),
+    },
   ],
 };

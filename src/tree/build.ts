@@ -96,7 +96,8 @@ export class TreeBuilder {
   #metadataOf(entry: TarEntry): Metadata {
     // composefs-rs takes the mode field as it is, whatever its upper bits say.
     const permissions = this.#compat === "native" ? entry.mode & PERMISSIONS : entry.mode;
-    const { uid, gid, mtimeSec, mtimeNsec, xattrs } = entry;
+    const { uid, gid, mtimeSec, mtimeNsec } = entry;
+    const xattrs = this.#compat === "native" ? entry.xattrs : entry.schilyXattrs;
     return { mode: typeBits(entry) | permissions, uid, gid, mtimeSec, mtimeNsec, xattrs };
   }
 

@@ -26,6 +26,7 @@ export function entry(type: TarEntry["type"], name: string, more: Partial<TarEnt
     storedSize: 0,
     sparse: undefined,
     xattrs: NO_XATTRS,
+    schilyXattrs: more.xattrs ?? NO_XATTRS,
     offset: 0,
     ...more,
   };

@@ -31,6 +31,8 @@ export interface TarEntry {
   readonly storedSize: number;
   readonly sparse: readonly SparseSegment[] | undefined;
   readonly xattrs: Xattrs;
+  /** Of these the ones that podman and composefs-rs know: those that do not stand under LIBARCHIVE.xattr only. */
+  readonly schilyXattrs: Xattrs;
   /** Where the entry's first header block lies in the archive, in bytes. */
   readonly offset: number;
 }

@@ -16,6 +16,8 @@ export interface PaxFields {
   mtimeSec: bigint | undefined;
   mtimeNsec: number;
   xattrs: Map<ByteString, ByteString> | undefined;
+  /** Those that stand under SCHILY.xattr, when there are others; undefined when these are all. */
+  schilyXattrs: ReadonlyMap<ByteString, ByteString> | undefined;
   sparse: PaxSparse | undefined;
 }
 
@@ -47,6 +49,7 @@ export function parsePax(data: Buffer, limits: TarLimits): PaxFields {
     mtimeSec: undefined,
     mtimeNsec: 0,
     xattrs: undefined,
+    schilyXattrs: undefined,
     sparse: undefined,
   };
   const parsing: Parsing = { fields, limits, libarchive: undefined };
@@ -151,11 +154,12 @@ function addLibarchiveXattrs({ fields, limits, libarchive }: Parsing): void {
   if (libarchive === undefined) return;
   fields.xattrs ??= new Map();
   const { xattrs } = fields;
-  const schily = new Set<string>(xattrs.keys());
+  const schily: ReadonlyMap<string, ByteString> = new Map(xattrs);
   for (const [encodedName, value] of libarchive) {
     const { name } = checkXattr({ name: percentDecode(encodedName), value }, limits);
     if (!schily.has(encodedName) && !schily.has(name)) xattrs.set(name, value);
   }
+  if (xattrs.size > schily.size) fields.schilyXattrs = schily as ReadonlyMap<ByteString, ByteString>;
 }
 
 function checkXattr(

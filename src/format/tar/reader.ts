@@ -361,6 +361,7 @@ export class TarReader {
       storedSize,
       sparse,
       xattrs: pax?.xattrs ?? NO_XATTRS,
+      schilyXattrs: pax?.schilyXattrs ?? pax?.xattrs ?? NO_XATTRS,
       offset: this.#entryOffset,
     };
     extensions.clear();

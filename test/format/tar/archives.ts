@@ -17,6 +17,7 @@ export interface Expected {
   readonly devMinor: number;
   readonly size: number;
   readonly xattrs: ReadonlyMap<string, string>;
+  readonly schilyXattrs: ReadonlyMap<string, string>;
 }
 
 export interface ArchivedEntry {
@@ -76,6 +77,8 @@ export const archivedEntry: fc.Arbitrary<ArchivedEntry> = fc
       devMinor: isDevice ? devMinor : 0,
       size: content.length,
       xattrs,
+      // Without records of bsdtar's own these are all.
+      schilyXattrs: xattrs,
     };
     const fields: HeaderFields = {
       name: expected.name.slice(0, 100),

@@ -185,6 +185,17 @@ describe("pax records", () => {
 });
 
 describe("xattrs in pax records", () => {
+  it("are told apart when some stand under LIBARCHIVE only", () => {
+    const fields = parse([
+      ["SCHILY.xattr.user.a", "1"],
+      ["LIBARCHIVE.xattr.user.a", "Mg=="],
+      ["LIBARCHIVE.xattr.user.b", "Mw=="],
+    ]);
+    expect(xattrsOf(fields)).toEqual({ "user.a": "1", "user.b": "3" });
+    expect(Object.fromEntries(fields.schilyXattrs ?? [])).toEqual({ "user.a": "1" });
+    expect(parse([["SCHILY.xattr.user.a", "1"]]).schilyXattrs).toBeUndefined();
+  });
+
   const capability = "\x01\0\0\x02\0\x20\n=\xff\0\0";
 
   it("are raw bytes under SCHILY.xattr", () => {

@@ -19,9 +19,22 @@ const sink: ObjectSink =
 
 const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
+/** Bytes between two reports of progress: a message costs the worker up to a millisecond. */
+const REPORT_SIZE = 8 * 1024 * 1024;
+
 port.on("message", (job: LayerJob) => {
-  importLayer(job.layer, sink, (bytes) => reply({ kind: "progress", job: job.id, bytes })).then(
+  let unreported = 0;
+  const report = (): void => {
+    if (unreported > 0) reply({ kind: "progress", job: job.id, bytes: unreported });
+    unreported = 0;
+  };
+  const onProgress = (bytes: number): void => {
+    unreported += bytes;
+    if (unreported >= REPORT_SIZE) report();
+  };
+  importLayer(job.layer, sink, onProgress).then(
     ({ record, entries, tarSize, policyFiles }) => {
+      report();
       // One buffer of its own, so that it can be handed over instead of copied.
       const whole = new Uint8Array(record.reduce((sum, piece) => sum + piece.length, 0));
       let offset = 0;

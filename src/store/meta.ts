@@ -14,6 +14,11 @@ const VERSION = 1;
 /** The one feature flag there is: the default image format is V1. */
 const V1_EROFS = "v1_erofs";
 
+const knownFeatures: Readonly<Record<"read-only-compatible" | "incompatible", readonly string[]>> = {
+  "read-only-compatible": [V1_EROFS],
+  incompatible: [],
+};
+
 const algorithmNames: Readonly<Record<HashAlgorithm, string>> = {
   sha256: "fsverity-sha256-12",
   sha512: "fsverity-sha512-12",
@@ -69,12 +74,13 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-function unknownFeatures(features: unknown, kind: string): string[] {
+function unknownFeatures(features: unknown, kind: keyof typeof knownFeatures): string[] {
   if (features === undefined) return [];
-  const list = (features as Readonly<Record<string, unknown>> | null)?.[kind] ?? [];
+  if (typeof features !== "object" || features === null || Array.isArray(features)) fail("features is no JSON object");
+  const list = (features as Readonly<Record<string, unknown>>)[kind] ?? [];
   if (!Array.isArray(list) || !list.every((name) => typeof name === "string"))
     fail(`features.${kind} is no list of names`);
-  return list.filter((name) => name !== V1_EROFS);
+  return list.filter((name) => !knownFeatures[kind].includes(name));
 }
 
 function fail(message: string): never {

@@ -2,22 +2,13 @@
 // plain data. An object is written beside and renamed, so a name always leads to whole content; that it also survives a
 // power loss is the business of dirty.ts and of the one syncfs before anything refers to it.
 
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { closeSync, existsSync, fchmodSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { errnoOf, Oci2cfsError, withContext } from "../errors.ts";
 import { type HashAlgorithm, hashes, isVerityDigest, objectPath, type VerityDigest } from "../format/digest.ts";
-import { uniqueName, writeAllAt } from "../sys/files.ts";
+import { renameToNew, uniqueName, writeAllAt } from "../sys/files.ts";
 import { linuxCalls } from "../sys/linux.ts";
+import { waitSync } from "../sys/wait.ts";
 
 /** `required`: every object must get fs-verity. `wanted`: it gets it where the file system can. */
 export type VerityPolicy = "required" | "wanted";
@@ -52,10 +43,18 @@ export interface ObjectFile {
 
 const OBJECT_MODE = 0o644;
 
-/** Errors that say the file system has no fs-verity, or not for this file. */
-const NO_VERITY: readonly string[] = ["ENOTTY", "EOPNOTSUPP", "ENOSYS", "ENOTSUP"];
+/**
+ * Errors that say the file system has no fs-verity, the kernel not this hash (ENOPKG) or, on pages or file-system blocks
+ * of another size, not these blocks (EINVAL).
+ */
+const NO_VERITY: readonly string[] = ["ENOTTY", "EOPNOTSUPP", "ENOSYS", "ENOTSUP", "ENOPKG", "EINVAL"];
+
+/** A program that is being started holds our open files until it runs: fs-verity waits for that. */
+const BUSY_FILE_RETRIES = 100;
+const BUSY_FILE_WAIT_MS = 5;
 
 export class ObjectStore {
+  readonly #path: string;
   readonly #objects: string;
   readonly #temporary: string;
   readonly #algorithm: HashAlgorithm;
@@ -67,6 +66,7 @@ export class ObjectStore {
   #verityWorks = true;
 
   constructor(options: ObjectStoreOptions) {
+    this.#path = options.path;
     this.#objects = path.join(options.path, "objects");
     this.#temporary = path.join(options.path, "tmp");
     this.#algorithm = options.algorithm;
@@ -101,15 +101,15 @@ export class ObjectStore {
     try {
       file.write(content, 0, content.length);
       return file.commit(digest);
-    } catch (error) {
+    } finally {
       file.discard();
-      throw error;
     }
   }
 
   create(): ObjectFile {
     const temporary = path.join(this.#temporary, uniqueName("object"));
     let fd = this.#attempt("creating a file", () => openSync(temporary, "wx", OBJECT_MODE));
+    let named = false;
     let position = 0;
     let endsInHole = false;
     const close = (): void => {
@@ -117,6 +117,11 @@ export class ObjectStore {
       const open = fd;
       fd = -1;
       closeSync(open);
+    };
+    const discard = (): void => {
+      close();
+      if (!named) rmSync(temporary, { force: true });
+      named = true;
     };
     return {
       write: (buffer, start, end) => {
@@ -129,65 +134,77 @@ export class ObjectStore {
         endsInHole = true;
       },
       commit: (digest) => {
-        if (this.has(digest)) {
-          close();
-          rmSync(temporary, { force: true });
-          return false;
+        try {
+          if (!this.has(digest)) {
+            this.#attempt("writing", () => {
+              if (endsInHole) ftruncateSync(fd, position);
+              if (this.#mustSetMode) fchmodSync(fd, OBJECT_MODE);
+              close();
+            });
+            this.#enableVerity(temporary, digest);
+            named = this.#attempt("naming", () => this.#rename(temporary, digest));
+            this.#known?.add(digest);
+          }
+          return named;
+        } finally {
+          discard();
         }
-        this.#attempt("writing", () => {
-          if (endsInHole) ftruncateSync(fd, position);
-          if (this.#mustSetMode) fchmodSync(fd, OBJECT_MODE);
-          close();
-        });
-        this.#enableVerity(temporary, digest);
-        this.#attempt("naming", () => this.#rename(temporary, digest));
-        this.#known?.add(digest);
-        return true;
       },
-      discard: () => {
-        close();
-        rmSync(temporary, { force: true });
-      },
+      discard,
     };
   }
 
-  #rename(temporary: string, digest: VerityDigest): void {
+  /** False when another writer was faster. */
+  #rename(temporary: string, digest: VerityDigest): boolean {
     const target = path.join(this.#objects, objectPath(digest));
     try {
-      renameSync(temporary, target);
+      return renameToNew(temporary, target);
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") throw error;
       mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });
-      renameSync(temporary, target);
+      return renameToNew(temporary, target);
     }
   }
 
   #enableVerity(file: string, digest: VerityDigest): void {
     if (!this.#verityWorks) return;
-    const linux = linuxCalls();
-    const fd = openSync(file, "r");
+    const fd = this.#attempt("reading back", () => openSync(file, "r"));
+    let errno: string | undefined;
     try {
-      const errno = linux === undefined ? "ENOSYS" : linux.enableVerity(fd, hashes[this.#algorithm].id);
-      if (errno === undefined || errno === "EEXIST") return;
-      if (this.#verity === "wanted" && NO_VERITY.includes(errno)) {
-        // The file system cannot: not asked again, a call costs as much as a write.
-        this.#verityWorks = false;
-        return;
-      }
-      throw new Oci2cfsError("no-verity", `object ${digest}: fs-verity cannot be switched on: ${errno}`, {
-        hint: "this repository demands fs-verity (meta.json has it); its file system must support it",
-      });
+      errno = enableVerity(fd, hashes[this.#algorithm].id);
     } finally {
       closeSync(fd);
     }
+    if (errno === undefined || errno === "EEXIST") return;
+    const unsupported = NO_VERITY.includes(errno);
+    if (this.#verity === "wanted" && unsupported) {
+      // The file system cannot: not asked again, a call costs as much as a write.
+      this.#verityWorks = false;
+      return;
+    }
+    const message = `object ${digest}: fs-verity cannot be switched on: ${errno}`;
+    if (!unsupported) throw new Oci2cfsError("io", message);
+    throw new Oci2cfsError("no-verity", message, {
+      hint: "this repository demands fs-verity (meta.json has it); its file system must support it",
+    });
   }
 
   #attempt<T>(what: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      throw withContext(`object store: ${what}`, error);
+      throw withContext(`repository ${this.#path}: an object: ${what}`, error);
     }
+  }
+}
+
+function enableVerity(fd: number, algorithmId: number): string | undefined {
+  const linux = linuxCalls();
+  if (linux === undefined) return "ENOSYS";
+  for (let attempt = 0; ; attempt++) {
+    const errno = linux.enableVerity(fd, algorithmId);
+    if (errno !== "ETXTBSY" || attempt === BUSY_FILE_RETRIES) return errno;
+    waitSync(BUSY_FILE_WAIT_MS);
   }
 }
 

@@ -5,6 +5,7 @@
 import { Oci2cfsError } from "../errors.ts";
 import { isOciDigest, isVerityDigest, type OciDigest, type VerityDigest } from "../format/digest.ts";
 import { type ImageConfig, type Manifest, parseImageConfig, parseManifest } from "../format/oci.ts";
+import { log } from "../log.ts";
 import { type ContentId, configId, decodeTag, encodeTag, layerId, manifestId } from "./content-id.ts";
 import type { Repository } from "./repository.ts";
 import { readStream, StreamWriter } from "./streams.ts";
@@ -77,10 +78,19 @@ export class OciImages {
   find(name: string): StoredImage {
     const id = this.#idOf(name);
     const digest = id?.replace(/^oci-manifest-/, "") ?? "";
-    if (id === undefined || !isOciDigest(digest) || this.#repository.findStream(id) === undefined) {
+    if (id === undefined || !isOciDigest(digest)) {
       throw new Oci2cfsError("not-found", `no image "${name}" in ${this.#repository.path}`, {
         hint: this.#namesHint(),
       });
+    }
+    if (this.#repository.findStream(id) === undefined) {
+      throw new Oci2cfsError(
+        "not-found",
+        `no image "${name}" in ${this.#repository.path}: manifest ${digest} is missing`,
+        {
+          hint: name.startsWith("@") ? this.#namesHint() : "pull it again",
+        },
+      );
     }
     return this.#read(digest);
   }
@@ -102,8 +112,18 @@ export class OciImages {
     return this.#repository.listLinks("streams/refs/oci").map(decodeTag).sort();
   }
 
+  /** Other tools tag artifacts as well, and streams can be lost: what is no readable image is passed over with a warning. */
   list(): NamedImage[] {
-    return this.names().map((name) => ({ name, image: this.find(name) }));
+    const images: NamedImage[] = [];
+    for (const name of this.names()) {
+      try {
+        images.push({ name, image: this.find(name) });
+      } catch (error) {
+        if (!(error instanceof Oci2cfsError)) throw error;
+        log("warn", `tag "${name}": no readable image: ${error.message}`);
+      }
+    }
+    return images;
   }
 
   /** The composefs image of this manifest for a variant, if it was made before and is still there. */
@@ -132,10 +152,18 @@ export class OciImages {
     const digest = this.#repository.findStream(id);
     if (digest === undefined) throw new Oci2cfsError("not-found", `no stream ${id} in ${this.#repository.path}`);
     const pieces: Buffer[] = [];
+    let size = 0;
+    const add = (piece: Buffer): void => {
+      size += piece.length;
+      if (size > MAX_DOCUMENT_SIZE) {
+        throw new Oci2cfsError("unsupported", `stream ${id} has more than ${MAX_DOCUMENT_SIZE} bytes`);
+      }
+      pieces.push(piece);
+    };
     const info = readStream(this.#repository.readObject(digest, MAX_DOCUMENT_SIZE), {
       begin: () => undefined,
-      inline: (buffer, start, end) => pieces.push(Buffer.from(buffer.subarray(start, end))),
-      external: (object) => pieces.push(this.#repository.readObject(object, MAX_DOCUMENT_SIZE)),
+      inline: (buffer, start, end) => add(Buffer.from(buffer.subarray(start, end))),
+      external: (object) => add(this.#repository.readObject(object, MAX_DOCUMENT_SIZE)),
     });
     return { bytes: Buffer.concat(pieces), namedRefs: info.namedRefs };
   }
@@ -156,6 +184,8 @@ export class OciImages {
         this.#repository.linkImage(made.digest);
         this.#repository.linkStream(configId(image.configDigest), config);
         this.#repository.linkStream(manifestId(image.manifestDigest), manifest);
+        // A tag that moves must not lead, after a power loss, to a manifest whose link was lost.
+        this.#repository.syncLinks();
         this.#repository.setTag(encodeTag(tag), manifestId(image.manifestDigest));
         this.#repository.syncLinks();
       },

@@ -10,26 +10,18 @@
 // Order of publication: objects are renamed into place, one syncfs makes them durable, then come the links that name
 // them, and last the tag; directories are synced behind it.
 
-import { closeSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readlinkSync, rmSync } from "node:fs";
 import path from "node:path";
 import { errnoOf, Oci2cfsError, withContext } from "../errors.ts";
 import { type HashAlgorithm, hashes, isVerityDigest, objectPath, type VerityDigest } from "../format/digest.ts";
 import { verityDigest } from "../format/verity.ts";
-import {
-  isProcessAlive,
-  processOf,
-  readAll,
-  readWholeFile,
-  replaceSymlink,
-  syncDirectory,
-  uniqueName,
-} from "../sys/files.ts";
+import { readWholeFile, replaceSymlink, syncDirectory, uniqueName } from "../sys/files.ts";
 import { linuxCalls } from "../sys/linux.ts";
 import { syncFileSystem } from "../sys/sync.ts";
 import type { ContentId } from "./content-id.ts";
-import { type DirtyMarker, markDirty, needsRecovery, recoverObjects } from "./dirty.ts";
-import { lockRepository, type RepositoryLock } from "./lock.ts";
-import { encodeMeta, parseMeta } from "./meta.ts";
+import { cleanUp, type DirtyMarker, markDirty, needsRecovery } from "./dirty.ts";
+import { createMeta, list, makeDirectory, makeLayout, readMeta } from "./layout.ts";
+import { lockRepository, type RepositoryLock, tryLockRepository } from "./lock.ts";
 import { ObjectStore, type ObjectStoreLocation, type VerityPolicy } from "./objects.ts";
 
 export interface OpenOptions {
@@ -43,8 +35,6 @@ export interface OpenOptions {
 /** How long another process may keep everybody out, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
 
-const MAX_META_SIZE = 64 * 1024;
-
 /** Larger objects are never read whole: the largest are images and layer records. */
 const MAX_READ_SIZE = 2 ** 31 - 1;
 
@@ -53,123 +43,41 @@ const MAX_READ_SIZE = 2 ** 31 - 1;
  * for a later kind of repository, `busy` when it stays locked.
  */
 export function openRepository(options: OpenOptions): Repository {
-  if (options.mode === "create") createLayout(options.path, options.algorithm ?? "sha256");
-  const meta = readMeta(options.path);
-  if (options.algorithm !== undefined && options.algorithm !== meta.algorithm) {
-    throw new Oci2cfsError("usage", `repository ${options.path} uses ${meta.algorithm}, not ${options.algorithm}`, {
-      hint: "one repository holds one kind of digest: use another with --repo",
-    });
-  }
-  const writable = options.mode !== "read";
-  if (writable && !meta.writable) {
-    throw new Oci2cfsError("unsupported", `repository ${options.path}: meta.json allows this program only to read it`);
-  }
-  if (writable) prepareWriting(options.path, meta.algorithm);
-  const lock = lockRepository(options.path, "shared", LOCK_WAIT_MS);
-  return new Repository({ path: options.path, algorithm: meta.algorithm, verity: meta.verity, lock, writable });
-}
-
-function createLayout(repository: string, algorithm: HashAlgorithm): void {
+  if (options.mode === "create") makeDirectory(options.path);
+  const lock =
+    options.mode === "read" ? lockRepository(options.path, "shared", LOCK_WAIT_MS) : lockToWrite(options.path);
   try {
-    // Parents get what the umask gives; the repository itself is its owner's alone, as cfsctl makes it.
-    mkdirSync(path.dirname(repository), { recursive: true });
-    try {
-      mkdirSync(repository, { mode: 0o700 });
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw error;
+    if (options.mode === "create") createMeta(options.path, options.algorithm ?? "sha256");
+    const { algorithm, verity, writable } = readMeta(options.path);
+    if (options.algorithm !== undefined && options.algorithm !== algorithm) {
+      throw new Oci2cfsError("usage", `repository ${options.path} uses ${algorithm}, not ${options.algorithm}`, {
+        hint: "one repository holds one kind of digest: use another with --repo",
+      });
     }
-    for (const name of ["objects", "images", "streams", "tmp"]) {
-      mkdirSync(path.join(repository, name), { recursive: true, mode: 0o755 });
+    if (options.mode !== "read") {
+      if (!writable) {
+        throw new Oci2cfsError(
+          "unsupported",
+          `repository ${options.path}: meta.json allows this program only to read it`,
+        );
+      }
+      makeLayout(options.path);
+      // Where there is no flock nobody is ever alone, and process ids must do.
+      if (lock.alone || linuxCalls() === undefined) cleanUp(options.path, { algorithm, alone: lock.alone });
+      lock.share();
     }
-    if (!hasEntry(repository, "meta.json")) writeMeta(repository, inferAlgorithm(repository) ?? algorithm);
+    return new Repository({ path: options.path, algorithm, verity, lock, writable: options.mode !== "read" });
   } catch (error) {
-    throw withContext(`repository ${repository}: creating`, error);
+    lock.release();
+    throw error;
   }
 }
 
-function hasEntry(directory: string, name: string): boolean {
-  return readdirSync(directory).includes(name);
-}
-
-/** With fs-verity on meta.json when the file system has it: that makes it the rule for everything in the repository. */
-function writeMeta(repository: string, algorithm: HashAlgorithm): void {
-  const temporary = path.join(repository, "tmp", uniqueName("meta"));
-  writeFileSync(temporary, encodeMeta(algorithm), { mode: 0o644, flush: true });
-  const fd = openSync(temporary, "r");
-  try {
-    linuxCalls()?.enableVerity(fd, hashes[algorithm].id);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, path.join(repository, "meta.json"));
-  syncDirectory(repository);
-}
-
-interface MetaState {
-  readonly algorithm: HashAlgorithm;
-  readonly writable: boolean;
-  readonly verity: VerityPolicy;
-}
-
-function readMeta(repository: string): MetaState {
-  let fd: number;
-  try {
-    fd = openSync(path.join(repository, "meta.json"), "r");
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw withContext(`repository ${repository}`, error);
-    // Before composefs-rs 0.9 there was no meta.json: the names of objects tell the hash.
-    const algorithm = inferAlgorithm(repository);
-    if (algorithm !== undefined) return { algorithm, writable: true, verity: "wanted" };
-    throw new Oci2cfsError("not-found", `${repository}: no composefs repository`, {
-      hint: "`oci2cfs pull` makes one; --repo or OCI2CFS_REPO names another",
-    });
-  }
-  try {
-    const text = readAll(fd, MAX_META_SIZE).toString("utf8");
-    const verity = linuxCalls()?.measureVerity(fd) === undefined ? "wanted" : "required";
-    return { ...parseMeta(text), verity };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function inferAlgorithm(repository: string): HashAlgorithm | undefined {
-  for (const directory of list(path.join(repository, "objects"))) {
-    for (const name of list(path.join(repository, "objects", directory))) {
-      const length = directory.length + name.length;
-      if (length === hashes.sha256.hexLength) return "sha256";
-      if (length === hashes.sha512.hexLength) return "sha512";
-    }
-  }
-  return undefined;
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
-    throw withContext(`repository: listing ${directory}`, error);
-  }
-}
-
-/** Cleans up after processes that died, and after a machine that went down. */
-function prepareWriting(repository: string, algorithm: HashAlgorithm): void {
-  const temporary = path.join(repository, "tmp");
-  mkdirSync(temporary, { recursive: true });
-  if (needsRecovery(temporary)) {
-    const lock = lockRepository(repository, "exclusive", LOCK_WAIT_MS);
-    try {
-      recoverObjects(repository, temporary, algorithm);
-    } finally {
-      lock.release();
-    }
-  }
-  for (const name of readdirSync(temporary)) {
-    const owner = processOf(name);
-    if (name.startsWith("dirty-") || owner === undefined || isProcessAlive(owner)) continue;
-    rmSync(path.join(temporary, name), { force: true });
-  }
+/** Alone when that can be had at once, since then what the dead have left can be told from what the living use. */
+function lockToWrite(repository: string): RepositoryLock {
+  const mustRecover = needsRecovery(path.join(repository, "tmp"));
+  if (mustRecover) return lockRepository(repository, "exclusive", LOCK_WAIT_MS);
+  return tryLockRepository(repository, "exclusive", 0) ?? lockRepository(repository, "shared", LOCK_WAIT_MS);
 }
 
 export class Repository {
@@ -202,8 +110,12 @@ export class Repository {
 
   /** From here on objects may be written, up to `sync`. */
   beginWriting(): void {
-    if (!this.#writable) throw new Error("the repository is open for reading only");
+    this.#requireWritable();
     this.#dirty ??= markDirty(path.join(this.path, "tmp"));
+  }
+
+  #requireWritable(): void {
+    if (!this.#writable) throw new Error("the repository is open for reading only");
   }
 
   /** Makes all objects durable. Nothing may name an object before. */
@@ -243,13 +155,13 @@ export class Repository {
     const actual = verityDigest(content, this.algorithm);
     if (actual !== digest) {
       throw new Oci2cfsError("digest-mismatch", `object ${digest} is damaged: its content measures ${actual}`, {
-        hint: "pull the image again after removing the object",
+        hint: "remove it, images/ and streams/, and pull again: only what is missing is written",
       });
     }
     return content;
   }
 
-  /** The object that a stream's name leads to. */
+  /** The object that a stream's name leads to. A link whose object is gone is as good as none. */
   findStream(id: ContentId): VerityDigest | undefined {
     return this.#followLink(path.join("streams", id));
   }
@@ -261,7 +173,8 @@ export class Repository {
   #followLink(name: string): VerityDigest | undefined {
     const target = readLink(path.join(this.path, name));
     const digest = target?.split("/").slice(-2).join("") ?? "";
-    return isVerityDigest(digest) && digest.length === hashes[this.algorithm].hexLength ? digest : undefined;
+    if (!isVerityDigest(digest) || digest.length !== hashes[this.algorithm].hexLength) return undefined;
+    return existsSync(this.objectFile(digest)) ? digest : undefined;
   }
 
   /** Names a stream; its object must be synced. */
@@ -281,6 +194,7 @@ export class Repository {
   }
 
   setTag(name: string, id: ContentId): void {
+    this.#requireWritable();
     mkdirSync(path.join(this.path, "streams/refs/oci"), { recursive: true, mode: 0o755 });
     this.#link(path.join("streams/refs/oci", name), `../../${id}`);
   }
@@ -292,6 +206,7 @@ export class Repository {
 
   /** True when there was one. */
   removeTag(name: string): boolean {
+    this.#requireWritable();
     if (this.readTag(name) === undefined) return false;
     rmSync(path.join(this.path, "streams/refs/oci", name));
     syncDirectory(path.join(this.path, "streams/refs/oci"));
@@ -310,6 +225,7 @@ export class Repository {
   }
 
   #link(name: string, target: string): void {
+    this.#requireWritable();
     const link = path.join(this.path, name);
     if (readLink(link) === target) return;
     // A link's text is relative to where it ends up, so it may be made anywhere on the file system.

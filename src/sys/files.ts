@@ -1,7 +1,9 @@
 // Small steps on files that must not be seen half done: write beside, then rename.
 
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -11,18 +13,20 @@ import {
   symlinkSync,
   writeSync,
 } from "node:fs";
-import { threadId } from "node:worker_threads";
+import { linuxCalls } from "./linux.ts";
 
+/** Of this thread. Process ids are no help between containers: there everybody is process 1. */
+const token = randomBytes(8).toString("hex");
 let counter = 0;
 
-/** A name that no other thread or process uses: `PREFIX-PID-THREAD-COUNT`. */
+/** A name that no other thread or process uses, on any machine: `PREFIX-PID-RANDOM-COUNT`. */
 export function uniqueName(prefix: string): string {
-  return `${prefix}-${process.pid}-${threadId}-${++counter}`;
+  return `${prefix}-${process.pid}-${token}-${++counter}`;
 }
 
-/** The process id in a name that `uniqueName` made. */
+/** The process id in a name that `uniqueName` made; undefined for any other name. */
 export function processOf(name: string): number | undefined {
-  const match = /-(\d+)-\d+-\d+$/.exec(name);
+  const match = /-(\d{1,10})-[0-9a-f]{16}-\d+$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 
@@ -78,7 +82,22 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** Sets a symbolic link at once, whether or not there was one. `temporary` lies in the same directory. */
+/**
+ * Gives a file its name unless that is taken, and tells whether it did. Replacing a file by the same content would do
+ * no harm but for a power loss: the old content may be synced while the new one is not.
+ */
+export function renameToNew(from: string, to: string): boolean {
+  const linux = linuxCalls();
+  const errno = linux === undefined ? "ENOSYS" : linux.renameNoReplace(from, to);
+  if (errno === undefined) return true;
+  if (errno === "EEXIST") return false;
+  // Not every file system and libc has it. Other errors come again from here, with their details.
+  if (existsSync(to)) return false;
+  renameSync(from, to);
+  return true;
+}
+
+/** Sets a symbolic link at once, whether or not there was one. `temporary` lies on the same file system. */
 export function replaceSymlink(target: string, link: { path: string; temporary: string }): void {
   symlinkSync(target, link.temporary);
   try {

@@ -1,5 +1,5 @@
-// The few system calls that Node does not have, through koffi: fs-verity (include/uapi/linux/fsverity.h), flock(2) and
-// syncfs(2). Loaded when first needed, since --help and digests on other systems must not need it.
+// The few system calls that Node does not have, through koffi: fs-verity (include/uapi/linux/fsverity.h), flock(2),
+// syncfs(2) and renameat2(2). Loaded when first needed, since --help and digests on other systems must not need it.
 
 import { createRequire } from "node:module";
 import { constants } from "node:os";
@@ -19,6 +19,8 @@ export interface LinuxCalls {
   flock(fd: number, operation: "shared" | "exclusive" | "unlock"): Errno;
   /** Writes back everything of the file system that the descriptor is on. */
   syncfs(fd: number): Errno;
+  /** `EEXIST` when the new name is taken, `EINVAL` or `ENOSYS` where file system or libc cannot. */
+  renameNoReplace(from: string, to: string): Errno;
 }
 
 const FS_IOC_ENABLE_VERITY = 0x40806685;
@@ -31,6 +33,9 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+const AT_FDCWD = -100;
+/** linux/fs.h */
+const RENAME_NOREPLACE = 1;
 
 const errnoNames: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([name, value]) => [value, name]),
@@ -59,6 +64,9 @@ function load(): LinuxCalls | undefined {
   const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
   const flock = libc.func("int flock(int fd, int operation)");
   const syncfs = libc.func("int syncfs(int fd)");
+  const renameat2 = optional(() =>
+    libc.func("int renameat2(int fromDir, const char *from, int toDir, const char *to, unsigned int flags)"),
+  );
   const outcome = (result: number): Errno => {
     if (result >= 0) return undefined;
     return errnoNames.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
@@ -87,5 +95,19 @@ function load(): LinuxCalls | undefined {
     syncfs(fd) {
       return outcome(syncfs(fd));
     },
+    renameNoReplace(from, to) {
+      if (renameat2 === undefined) return "ENOSYS";
+      return outcome(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+    },
   };
+}
+
+/** A function that older versions of a libc lack: musl has renameat2 since 1.2.6. */
+function optional<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    // koffi throws for a symbol that is not there.
+    return undefined;
+  }
 }

@@ -138,6 +138,31 @@ describe("the file", () => {
     expect(readAll(longer)).toEqual([Buffer.from("abc")]);
   });
 
+  it("may have the info section anywhere", () => {
+    const file = writeAll([{ inline: Buffer.from("abc") }], "sha256");
+    const moved = Buffer.concat([file, file.subarray(32, 112)]);
+    moved.fill(0xff, 32, 112);
+    moved.writeBigUInt64LE(BigInt(file.length), 16);
+    moved.writeBigUInt64LE(BigInt(moved.length), 24);
+    expect(readAll(moved)).toEqual([Buffer.from("abc")]);
+  });
+
+  it.each([
+    ["no magic", [[0, 0n]], /magic/],
+    ["a short info section", [[24, 111n]], /79 bytes/],
+    ["a range that ends before it begins", [[64, 999n]], /range/],
+    ["a range behind the end", [[72, 1n << 60n]], /range/],
+    ["a range of 2^64 bytes", [[72, 0xffff_ffff_ffff_ffffn]], /range/],
+    ["half a digest", [[40, 128n]], /digests/],
+    ["a size beyond 2^53", [[104, 1n << 53n]], /too large/],
+  ] as const)("with %s is refused", (_, numbers, message) => {
+    const file = writeAll([{ external: 1 }], "sha256");
+    for (const [offset, value] of numbers) file.writeBigUInt64LE(value, offset);
+    expect(() => decodeSplitstream(file)).toThrow(
+      expect.objectContaining({ code: "bad-format", message: expect.stringMatching(message) }),
+    );
+  });
+
   it.each([
     ["version", 11, 1],
     ["flags", 12, 1],
@@ -162,12 +187,74 @@ describe("named references", () => {
     expect(decodeNamedRefs(encodeNamedRefs(names), refs).get("ü")).toBe(refs[1]);
   });
 
-  it.each(["0:a", "2:a\0", "x:a\0", "a\0", "-1:a\0"])("refuse %j", (text) => {
-    expect(() => decodeNamedRefs(Buffer.from(text), [digest("sha256", 1)])).toThrow(/splitstream/);
-  });
+  it.each(["0:a", "2:a\0", "x:a\0", "a\0", "-1:a\0", ":a\0", "\0", "1e0:a\0", "9999999999:a\0"])(
+    "refuse %j",
+    (text) => {
+      expect(() => decodeNamedRefs(Buffer.from(text), [digest("sha256", 1)])).toThrow(/splitstream/);
+    },
+  );
 });
 
 describe("chunks", () => {
+  const collect = (write: (writer: ChunkWriter) => void): Buffer[] => {
+    const chunks: Buffer[] = [];
+    const writer = new ChunkWriter((bytes) => chunks.push(Buffer.from(bytes)));
+    write(writer);
+    writer.finish();
+    return chunks;
+  };
+
+  const read = (stream: Buffer): number => {
+    let seen = 0;
+    const reader = new ChunkReader({ inline: (_, start, end) => (seen += end - start), external: () => seen++ });
+    reader.push(stream);
+    reader.finish();
+    return seen;
+  };
+
+  it("are negative lengths with their bytes, and numbers of objects", () => {
+    const chunks = collect((writer) => {
+      writer.inline(Buffer.from("xabx"), 1, 3);
+      writer.inline(Buffer.from("c"), 0, 1);
+      for (const seed of [7, 8, 7]) writer.external(digest("sha256", seed), 100);
+      writer.inline(Buffer.alloc(0), 0, 0);
+      writer.inline(Buffer.from("d"), 0, 1);
+    });
+    expect(chunks.map((chunk) => chunk.toString("hex"))).toEqual([
+      "fdffffffffffffff616263",
+      "0000000000000000",
+      "0100000000000000",
+      "0000000000000000",
+      "ffffffffffffffff64",
+    ]);
+  });
+
+  it("hold a mebibyte of inline bytes at most, so that memory is bounded", () => {
+    const chunks = collect((writer) => {
+      for (let round = 0; round < 3; round++) writer.inline(Buffer.alloc(700_000), 0, 700_000);
+    });
+    expect(chunks.map((chunk) => chunk.length - 8)).toEqual([2 ** 20, 2 ** 20, 2_100_000 - 2 ** 21]);
+  });
+
+  it("may end between chunks only", () => {
+    const stream = Buffer.concat(
+      collect((writer) => {
+        writer.inline(Buffer.from("abc"), 0, 3);
+        writer.external(digest("sha256", 1), 9);
+      }),
+    );
+    for (let length = 0; length <= stream.length; length++) {
+      if ([0, 11, 19].includes(length)) read(stream.subarray(0, length));
+      else expect(() => read(stream.subarray(0, length))).toThrow(expect.objectContaining({ code: "bad-format" }));
+    }
+  });
+
+  it.each([-(2n ** 63n), -(2n ** 53n), 2n ** 63n - 1n, 2n ** 53n])("with the number %i are refused", (value) => {
+    const stream = Buffer.alloc(8);
+    stream.writeBigInt64LE(value);
+    expect(() => read(stream)).toThrow(expect.objectContaining({ code: "bad-format" }));
+  });
+
   it("are read in any pieces, and long inline data is cut into several", () => {
     const chunks: Buffer[] = [];
     const writer = new ChunkWriter((bytes) => chunks.push(Buffer.from(bytes)));
@@ -205,11 +292,22 @@ describe("a hostile splitstream", () => {
     }
   };
 
-  it("cut at every byte is refused", () => {
-    for (let at = 0; at < file.length; at++) {
-      expect(() => readAll(file.subarray(0, at))).toThrow(
+  it.each([
+    ["the", file],
+    ["the old", withOldHeader(file)],
+  ])("cut at every byte is refused, with %s header", (_, whole) => {
+    for (let at = 0; at < whole.length; at++) {
+      expect(() => readAll(whole.subarray(0, at))).toThrow(
         expect.objectContaining({ code: expect.stringMatching(/bad-format|unsupported/) }),
       );
+    }
+  });
+
+  it("with any bit flipped is refused or read", () => {
+    for (let bit = 0; bit < 8 * file.length; bit++) {
+      const bytes = Buffer.from(file);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      attempt(bytes);
     }
   });
 

@@ -11,7 +11,6 @@ import {
   readlinkSync,
   rmSync,
   statSync,
-  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -24,6 +23,7 @@ import { layerId, manifestId } from "../../src/store/content-id.ts";
 import { lockRepository } from "../../src/store/lock.ts";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { openRepository, type Repository } from "../../src/store/repository.ts";
+import { otherProcess, readObjects, replaceFile, temporaryFiles } from "./repositories.ts";
 
 const work = mkdtempSync(path.join(tmpdir(), "oci2cfs-store-"));
 let directory: string;
@@ -89,7 +89,7 @@ describe("an existing one", () => {
     const file = path.join(directory, "meta.json");
     const meta = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
     change(meta);
-    writeFileSync(file, JSON.stringify(meta));
+    replaceFile(file, JSON.stringify(meta));
   };
 
   it("that is not there is an error with a hint", () => {
@@ -126,7 +126,7 @@ describe("an existing one", () => {
     "with meta.json %j is refused",
     (text) => {
       open("create").close();
-      writeFileSync(path.join(directory, "meta.json"), text);
+      replaceFile(path.join(directory, "meta.json"), text);
       expect(() => open("read")).toThrow(/^repository: meta.json/);
     },
   );
@@ -137,8 +137,30 @@ describe("an existing one", () => {
     repository.close();
     rmSync(path.join(directory, "meta.json"));
     expect(open("read").algorithm).toBe("sha512");
-    open("create");
-    expect(readFileSync(path.join(directory, "meta.json"), "utf8")).toContain("fsverity-sha512-12");
+    expect(() => open("create", "sha256")).toThrow(/uses sha512, not sha256/);
+    // To bring it up to date is for cfsctl, whose images it may hold: it was V2, and its objects need not have fs-verity.
+    expect(open("create").writeObject(Buffer.alloc(100, "y"))).toHaveLength(128);
+    expect(existsSync(path.join(directory, "meta.json"))).toBe(false);
+  });
+
+  it("of cfsctl may lack the directories that it makes when it needs them", () => {
+    open("create").close();
+    for (const name of ["images", "streams", "tmp"]) rmSync(path.join(directory, name), { recursive: true });
+    const repository = open("write");
+    repository.linkImage(repository.writeObject(Buffer.alloc(100, "x")));
+    expect(repository.listLinks("images")).toHaveLength(1);
+  });
+
+  it("that is refused stays as it is", () => {
+    writeMeta((meta) => {
+      meta.features = { incompatible: ["time-travel"] };
+    });
+    rmSync(path.join(directory, "images"), { recursive: true });
+    expect(() => open("create")).toThrow(/time-travel/);
+    expect(existsSync(path.join(directory, "images"))).toBe(false);
+    expect(() => open("write")).toThrow(/time-travel/);
+    // Neither attempt still holds the lock.
+    lockRepository(directory, "exclusive", 0).release();
   });
 });
 
@@ -147,8 +169,7 @@ describe("reading", () => {
     const repository = open("create");
     const digest = repository.writeObject(Buffer.alloc(5000, "x"));
     const file = repository.objectFile(digest);
-    chmodSync(file, 0o644);
-    truncateSync(file, 4999);
+    replaceFile(file, Buffer.alloc(4999, "x"));
     expect(() => repository.readObject(digest)).toThrow(expect.objectContaining({ code: "digest-mismatch" }));
     rmSync(file);
     expect(() => repository.readObject(digest)).toThrow(expect.objectContaining({ code: "not-found" }));
@@ -176,6 +197,9 @@ describe("names", () => {
     expect(repository.findStream(layerId(digestA))).toBe(digest);
     expect(repository.findStream(manifestId(digestA))).toBeUndefined();
     expect(repository.hasImage(digest)).toBe(true);
+    rmSync(repository.objectFile(digest));
+    expect(repository.findStream(layerId(digestA))).toBeUndefined();
+    expect(repository.hasImage(digest)).toBe(false);
     expect(readdirSync(path.join(directory, "tmp")).filter((name) => name.startsWith("link"))).toEqual([]);
   });
 
@@ -219,7 +243,10 @@ describe("locks", () => {
 describe("after a crash", () => {
   const deadPid = 2 ** 22 - 1;
   const marker = (boot: string, since: number): string => {
-    const file = path.join(directory, "tmp", `dirty-${deadPid}-0-1`);
+    return markerOf(deadPid, boot, since);
+  };
+  const markerOf = (pid: number, boot: string, since: number): string => {
+    const file = path.join(directory, "tmp", `dirty-${pid}-0123456789abcdef-1`);
     writeFileSync(file, JSON.stringify({ boot, since }));
     return file;
   };
@@ -232,9 +259,9 @@ describe("after a crash", () => {
       bad: repository.writeObject(Buffer.alloc(9000, "bad")),
       old: repository.writeObject(Buffer.alloc(9000, "old")),
     };
-    truncateSync(repository.objectFile(digests.bad), 0);
+    replaceFile(repository.objectFile(digests.bad), "");
     // Damage from before the crash is for fsck: here only what the crash can have done is looked at.
-    truncateSync(repository.objectFile(digests.old), 0);
+    replaceFile(repository.objectFile(digests.old), "");
     utimesSync(repository.objectFile(digests.old), 1000, 1000);
     repository.close();
     for (const name of readdirSync(path.join(directory, "tmp"))) rmSync(path.join(directory, "tmp", name));
@@ -258,36 +285,153 @@ describe("after a crash", () => {
     expect([good, bad, old].map((digest) => existsSync(repository.objectFile(digest)))).toEqual([true, false, false]);
   });
 
-  it("of a process only, the next writer takes its time over and syncs for it", async () => {
-    writeObjects();
-    const since = Date.now() - 60_000;
-    const file = marker(thisBoot(), since);
+  it("of the machine, a process that has the old one's number by now protects nothing", () => {
+    const { bad } = writeObjects();
+    const file = markerOf(process.pid, "another-boot", Date.now() - 60_000);
     const repository = open("write");
-    expect(existsSync(file)).toBe(true);
-    repository.beginWriting();
+    expect(existsSync(repository.objectFile(bad))).toBe(false);
     expect(existsSync(file)).toBe(false);
-    const [own = ""] = readdirSync(path.join(directory, "tmp"));
-    expect(JSON.parse(readFileSync(path.join(directory, "tmp", own), "utf8"))).toEqual({ boot: thisBoot(), since });
-    await repository.sync();
-    expect(readdirSync(path.join(directory, "tmp"))).toEqual([]);
   });
 
-  it("waits for nobody who still reads", () => {
+  it("of the machine, others are waited for, since nothing may be trusted before", () => {
     writeObjects();
     open("read");
     marker("another-boot", Date.now());
-    expect(() => lockRepository(directory, "exclusive", 0)).toThrow(expect.objectContaining({ code: "busy" }));
+    const attempt = otherProcess(`
+      const { openRepository } = await at("store/repository");
+      print("waits");
+      try { openRepository({ path: ${JSON.stringify(directory)}, mode: "write" }).close(); print("opened"); }
+      catch (error) { print(error.code); }
+    `);
+    return (async () => {
+      expect(await attempt.line()).toBe("waits");
+      for (const repository of opened.splice(0)) repository.close();
+      expect(await attempt.line()).toBe("opened");
+      expect(await attempt.ended()).toBe(0);
+      expect(temporaryFiles(directory)).toEqual([]);
+    })();
   });
 
-  it("temporary files of dead processes go, those of living ones stay", () => {
-    open("create").close();
-    const temporary = path.join(directory, "tmp");
-    writeFileSync(path.join(temporary, `object-${deadPid}-1-1`), "x");
-    writeFileSync(path.join(temporary, `object-${process.pid}-1-1`), "x");
-    writeFileSync(path.join(temporary, "something"), "x");
-    open("write");
-    expect(readdirSync(temporary).sort()).toEqual([`object-${process.pid}-1-1`, "something"]);
+  it("of a process only, everything is whole, and the next writer syncs for it", () => {
+    const { good, bad, old } = writeObjects();
+    const file = marker(thisBoot(), Date.now() - 60_000);
+    const repository = open("write");
+    expect([good, bad, old].map((digest) => existsSync(repository.objectFile(digest)))).toEqual([true, true, true]);
+    expect(existsSync(file)).toBe(false);
   });
+
+  it("what others use stays while they have the repository open, and then goes", () => {
+    open("create").close();
+    const reader = open("read");
+    const temporary = path.join(directory, "tmp");
+    const names = [deadPid, process.pid].map((pid) => `object-${pid}-0123456789abcdef-1`);
+    for (const name of [...names, "something"]) writeFileSync(path.join(temporary, name), "x");
+    const file = marker(thisBoot(), Date.now());
+    open("write").close();
+    expect(temporaryFiles(directory).sort()).toEqual([path.basename(file), ...names, "something"].sort());
+    reader.close();
+    open("write");
+    expect(temporaryFiles(directory)).toEqual(["something"]);
+  });
+
+  it("a marker says when the first object was written, and goes with the sync", async () => {
+    const repository = open("create");
+    const before = Date.now();
+    repository.writeObject(Buffer.alloc(100, "x"));
+    const [own = "", ...others] = temporaryFiles(directory);
+    expect(others).toEqual([]);
+    const { boot, since } = JSON.parse(readFileSync(path.join(directory, "tmp", own), "utf8")) as {
+      boot: string;
+      since: number;
+    };
+    expect(boot).toBe(thisBoot());
+    expect(since).toBeGreaterThanOrEqual(before);
+    repository.writeObject(Buffer.alloc(100, "y"));
+    expect(temporaryFiles(directory)).toEqual([own]);
+    await repository.sync();
+    expect(temporaryFiles(directory)).toEqual([]);
+    repository.writeObject(Buffer.alloc(100, "z"));
+    expect(temporaryFiles(directory)).toHaveLength(1);
+  });
+
+  it("a writer that is killed leaves whole objects, and nothing once somebody else has opened", async () => {
+    open("create").close();
+    const writer = otherProcess(`
+      const { openRepository } = await at("store/repository");
+      const repository = openRepository({ path: ${JSON.stringify(directory)}, mode: "write" });
+      print("writes");
+      for (let number = 0; ; number++) repository.writeObject(Buffer.alloc(200_000, String(number)));
+    `);
+    expect(await writer.line()).toBe("writes");
+    while (readObjects(directory).size < 20) await new Promise((resolve) => setTimeout(resolve, 20));
+    writer.child.kill("SIGKILL");
+    expect(await writer.ended()).toBe("SIGKILL");
+    expect(temporaryFiles(directory).length).toBeGreaterThan(0);
+    open("write");
+    expect(temporaryFiles(directory)).toEqual([]);
+    expect(readObjects(directory).size).toBeGreaterThanOrEqual(20);
+  });
+});
+
+describe("several processes", () => {
+  it("write the same objects at a time", async () => {
+    const create = `
+      const { openRepository } = await at("store/repository");
+      await proceed();
+      const repository = openRepository({ path: ${JSON.stringify(directory)}, mode: "create" });
+      for (let number = 0; number < 300; number++) repository.writeObject(Buffer.alloc(5000, number + ","));
+      await repository.sync();
+      repository.close();
+    `;
+    const writers = [1, 2, 3].map(() => otherProcess(create));
+    for (const writer of writers) writer.proceed();
+    for (const writer of writers) {
+      expect(await writer.line()).toBe("ended: ");
+      expect(await writer.ended()).toBe(0);
+    }
+    expect(readObjects(directory).size).toBe(300);
+    expect(temporaryFiles(directory)).toEqual([]);
+  });
+
+  it("create it with one hash, whoever is first", async () => {
+    const algorithms = ["sha256", "sha512"] as const;
+    const creators = algorithms.map((algorithm) =>
+      otherProcess(`
+        const { openRepository } = await at("store/repository");
+        await proceed();
+        try {
+          const { algorithm } = openRepository({ path: ${JSON.stringify(directory)}, mode: "create", algorithm: "${algorithm}" });
+          print(algorithm);
+        } catch (error) { print(error.code); }
+      `),
+    );
+    for (const creator of creators) creator.proceed();
+    const said = await Promise.all(creators.map((creator) => creator.line()));
+    const winner = open("read").algorithm;
+    expect(said).toEqual(algorithms.map((algorithm) => (algorithm === winner ? algorithm : "usage")));
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "keep out who may not write (skipped unless root: becomes another user)",
+    async () => {
+      open("create").close();
+      chmodSync(work, 0o755);
+      chmodSync(directory, 0o755);
+      const other = otherProcess(
+        `
+      const { openRepository } = await at("store/repository");
+      for (const mode of ["read", "write", "create"]) {
+        try { openRepository({ path: ${JSON.stringify(directory)}, mode }).writeObject(Buffer.alloc(100)); print("wrote"); }
+        catch (error) { print([mode, error.code ?? error.message].join(" ")); }
+      }
+    `,
+        { uid: 65534 },
+      );
+      expect(await other.line()).toBe("read the repository is open for reading only");
+      expect(await other.line()).toBe("write io");
+      expect(await other.line()).toBe("create io");
+    },
+  );
 });
 
 describe("the object store", () => {
@@ -332,6 +476,46 @@ describe("the object store", () => {
     expect(readdirSync(path.join(directory, "tmp"))).toEqual([]);
   });
 
+  it("never replaces an object that is there", () => {
+    const repository = open("create");
+    const content = Buffer.alloc(100, "x");
+    const digest = verityDigest(content, "sha256");
+    // This one has looked when there was nothing, and then another process is faster.
+    const known = new Set<VerityDigest>();
+    const slow = store(known);
+    expect(slow.has(digest)).toBe(false);
+    store().put(content, digest);
+    const { ino } = statSync(repository.objectFile(digest));
+    expect(slow.put(content, digest)).toBe(false);
+    expect(statSync(repository.objectFile(digest)).ino).toBe(ino);
+    expect([...known]).toEqual([digest]);
+    expect(temporaryFiles(directory)).toEqual([]);
+  });
+
+  it("passes over names that are no objects", () => {
+    open("create");
+    const content = Buffer.alloc(100, "x");
+    const digest = verityDigest(content, "sha256");
+    mkdirSync(path.join(directory, "objects", digest.slice(0, 2)));
+    writeFileSync(path.join(directory, "objects", digest.slice(0, 2), "README"), "");
+    const known = new Set<VerityDigest>();
+    expect(store(known).put(content, digest)).toBe(true);
+    expect([...known]).toEqual([digest]);
+  });
+
+  it("demands fs-verity where the repository does", () => {
+    const repository = open("create");
+    const content = Buffer.alloc(100, "x");
+    const strict = new ObjectStore({ path: directory, algorithm: "sha256", verity: "required" });
+    const put = (): boolean => strict.put(content, verityDigest(content, "sha256"));
+    if (repository.verity === "required") expect(put()).toBe(true);
+    else {
+      expect(put).toThrow(expect.objectContaining({ code: "no-verity", hint: expect.stringContaining("meta.json") }));
+      expect(readObjects(directory).size).toBe(0);
+    }
+    expect(temporaryFiles(directory)).toEqual([]);
+  });
+
   it("learns from the directory what others wrote, once", () => {
     open("create");
     const content = Buffer.alloc(100, "x");
@@ -352,7 +536,10 @@ describe("the object store", () => {
         open("create");
         const content = Buffer.alloc(3_000_000, "x");
         expect(() => store().put(content, verityDigest(content, "sha256"))).toThrow(
-          expect.objectContaining({ code: "io", message: expect.stringMatching(/^object store: writing: ENOSPC/) }),
+          expect.objectContaining({
+            code: "io",
+            message: expect.stringMatching(/^repository .*: an object: writing: ENOSPC/),
+          }),
         );
         expect(readdirSync(path.join(directory, "tmp"))).toEqual([]);
         const small = Buffer.alloc(1_000_000, "x");

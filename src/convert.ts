@@ -11,7 +11,7 @@ import { log } from "./log.ts";
 import { openSource } from "./source/open.ts";
 import { type ResolvedImage, type ResolvedLayer, resolveImage } from "./source/resolve.ts";
 import type { ImageSource } from "./source/source.ts";
-import { layerId } from "./store/content-id.ts";
+import { encodeTag, layerId } from "./store/content-id.ts";
 import type { ObjectStoreLocation } from "./store/objects.ts";
 import { type ImageVariant, OciImages } from "./store/oci-images.ts";
 import { openRepository, type Repository } from "./store/repository.ts";
@@ -104,6 +104,8 @@ async function pullInto(
   const images = new OciImages(repository);
   const variant = variantOf(options);
   const name = options.name ?? source.reference;
+  // Before the work, not after it: the reference may be too long for a tag.
+  encodeTag(name);
   const { manifestDigest, layers } = image;
   const result = { name, manifestDigest, layers: layers.length };
   const known = images.findVariant(manifestDigest, image.manifest.config.digest, variant);

@@ -107,56 +107,30 @@ export class ObjectStore {
   }
 
   create(): ObjectFile {
-    const temporary = path.join(this.#temporary, uniqueName("object"));
-    let fd = this.#attempt("creating a file", () => openSync(temporary, "wx", OBJECT_MODE));
-    let named = false;
-    let position = 0;
-    let endsInHole = false;
-    const close = (): void => {
-      if (fd < 0) return;
-      const open = fd;
-      fd = -1;
-      closeSync(open);
-    };
-    const discard = (): void => {
-      close();
-      if (!named) rmSync(temporary, { force: true });
-      named = true;
-    };
-    return {
-      write: (buffer, start, end) => {
-        this.#attempt("writing", () => writeAllAt(fd, { buffer, start, end, position }));
-        position += end - start;
-        endsInHole = false;
-      },
-      skip: (count) => {
-        position += count;
-        endsInHole = true;
-      },
-      commit: (digest) => {
-        try {
-          if (!this.has(digest)) {
-            this.#attempt("writing", () => {
-              if (endsInHole) ftruncateSync(fd, position);
-              if (this.#mustSetMode) fchmodSync(fd, OBJECT_MODE);
-              close();
-            });
-            this.#enableVerity(temporary, digest);
-            named = this.#attempt("naming", () => this.#rename(temporary, digest));
-            this.#known?.add(digest);
-          }
-          return named;
-        } finally {
-          discard();
-        }
-      },
-      discard,
-    };
+    const file = `${this.#temporary}/${uniqueName("object")}`;
+    const fd = this.attempt("creating a file", () => openSync(file, "wx", OBJECT_MODE));
+    return new TemporaryObject(this, { file, fd });
+  }
+
+  /**
+   * Gives a file that was written whole its name. False when the object was there already; then the file stays as it is.
+   * @param fd its open descriptor, closed on the way.
+   */
+  place(written: { file: string; close(): void; fd: number }, digest: VerityDigest): boolean {
+    if (this.has(digest)) return false;
+    this.attempt("writing", () => {
+      if (this.#mustSetMode) fchmodSync(written.fd, OBJECT_MODE);
+      written.close();
+    });
+    this.#enableVerity(written.file, digest);
+    const isNew = this.attempt("naming", () => this.#rename(written.file, digest));
+    this.#known?.add(digest);
+    return isNew;
   }
 
   /** False when another writer was faster. */
   #rename(temporary: string, digest: VerityDigest): boolean {
-    const target = path.join(this.#objects, objectPath(digest));
+    const target = `${this.#objects}/${objectPath(digest)}`;
     try {
       return renameToNew(temporary, target);
     } catch (error) {
@@ -168,7 +142,7 @@ export class ObjectStore {
 
   #enableVerity(file: string, digest: VerityDigest): void {
     if (!this.#verityWorks) return;
-    const fd = this.#attempt("reading back", () => openSync(file, "r"));
+    const fd = this.attempt("reading back", () => openSync(file, "r"));
     let errno: string | undefined;
     try {
       errno = enableVerity(fd, hashes[this.#algorithm].id);
@@ -189,12 +163,65 @@ export class ObjectStore {
     });
   }
 
-  #attempt<T>(what: string, work: () => T): T {
+  /** Says what failed, and in which repository. */
+  attempt<T>(what: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
       throw withContext(`repository ${this.#path}: an object: ${what}`, error);
     }
+  }
+}
+
+/** A class and not closures: they would be made, and compiled, anew for each of 60,000 files. */
+class TemporaryObject implements ObjectFile {
+  readonly #store: ObjectStore;
+  readonly file: string;
+  fd: number;
+  #isPlaced = false;
+  #position = 0;
+  #endsInHole = false;
+
+  constructor(store: ObjectStore, opened: { file: string; fd: number }) {
+    this.#store = store;
+    this.file = opened.file;
+    this.fd = opened.fd;
+  }
+
+  write(buffer: Buffer, start: number, end: number): void {
+    const { fd } = this;
+    const position = this.#position;
+    this.#store.attempt("writing", () => writeAllAt(fd, { buffer, start, end, position }));
+    this.#position += end - start;
+    this.#endsInHole = false;
+  }
+
+  skip(count: number): void {
+    this.#position += count;
+    this.#endsInHole = true;
+  }
+
+  close(): void {
+    if (this.fd < 0) return;
+    const { fd } = this;
+    this.fd = -1;
+    closeSync(fd);
+  }
+
+  commit(digest: VerityDigest): boolean {
+    try {
+      if (this.#endsInHole) this.#store.attempt("writing", () => ftruncateSync(this.fd, this.#position));
+      this.#isPlaced = this.#store.place(this, digest);
+      return this.#isPlaced;
+    } finally {
+      this.discard();
+    }
+  }
+
+  discard(): void {
+    this.close();
+    if (!this.#isPlaced) rmSync(this.file, { force: true });
+    this.#isPlaced = true;
   }
 }
 

@@ -20,12 +20,15 @@ export interface ImageVariant {
 
 const VARIANT_PREFIX = "composefs.image";
 
+/** The first is cfsctl's word; it has none for the second. */
+const xattrModes = { "keep-user": "keep-user-xattrs", all: "all" } as const;
+
 /** The config stream's named reference for a variant: `composefs.image.v1`, `composefs.image.boot.v1`, … */
 export function variantName(variant: ImageVariant): string {
   const parts = [VARIANT_PREFIX];
   if (variant.bootable) parts.push("boot");
   parts.push(`v${variant.erofsVersion}`);
-  if (variant.xattrs !== "allowlist") parts.push(`xattrs=${variant.xattrs}`);
+  if (variant.xattrs !== "allowlist") parts.push(`xattrs=${xattrModes[variant.xattrs]}`);
   if (variant.compat !== "native") parts.push(`compat=${variant.compat}`);
   return parts.join(".");
 }

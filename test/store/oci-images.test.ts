@@ -85,7 +85,7 @@ describe("names of variants", () => {
     [{}, "composefs.image.v1"],
     [{ erofsVersion: 0 }, "composefs.image.v0"],
     [{ bootable: true }, "composefs.image.boot.v1"],
-    [{ xattrs: "keep-user" }, "composefs.image.v1.xattrs=keep-user"],
+    [{ xattrs: "keep-user" }, "composefs.image.v1.xattrs=keep-user-xattrs"],
     [{ xattrs: "all", compat: "composefs-rs" }, "composefs.image.v1.xattrs=all.compat=composefs-rs"],
   ] as const)("%j is %s", (changes, name) => {
     expect(variantName({ ...plain, ...changes })).toBe(name);

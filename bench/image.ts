@@ -30,7 +30,7 @@ const SEED = 3291;
 const LAYER_SHARES = [0.16, 0.3, 0.24, 0.3];
 const DUPLICATES = 0.21;
 const FILES_PER_DIRECTORY = 9;
-const SYMLINKS = 0.08;
+const SYMLINKS = 0.12;
 const BUILT = 1_760_000_000;
 
 interface Descriptor {

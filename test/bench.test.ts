@@ -9,23 +9,29 @@ import { makeImage } from "../bench/image.ts";
 import { Random } from "../bench/random.ts";
 import { formatChart, formatTable, median } from "../bench/report.ts";
 import { computeDigest } from "../src/index.ts";
+import { hostTool, titled } from "./interop/tools.ts";
 
 const work = mkdtempSync(path.join(tmpdir(), "oci2cfs-bench-test-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-it("makes the same image again, which has one digest in all compressions", async () => {
-  const one = await makeImage(path.join(work, "one"), 0.01);
-  const other = await makeImage(path.join(work, "other"), 0.01);
-  expect({ ...one, layout: "" }).toEqual({ ...other, layout: "" });
-  const index = (name: string): string =>
-    createHash("sha256")
-      .update(readFileSync(path.join(work, name, "index.json")))
-      .digest("hex");
-  expect(index("one")).toBe(index("other"));
-  const digests = await Promise.all(["gzip", "zstd", "plain"].map((tag) => computeDigest(`oci:${work}/one:${tag}`)));
-  expect(new Set(digests.map(({ digest }) => digest)).size).toBe(1);
-  expect((await computeDigest(`oci:${work}/one:changed`)).digest).not.toBe(digests[0]?.digest);
-});
+const zstd = hostTool("zstd");
+
+it.skipIf(zstd.found === undefined)(
+  titled("makes the same image again, which has one digest in all compressions", zstd),
+  async () => {
+    const one = await makeImage(path.join(work, "one"), 0.01);
+    const other = await makeImage(path.join(work, "other"), 0.01);
+    expect({ ...one, layout: "" }).toEqual({ ...other, layout: "" });
+    const index = (name: string): string =>
+      createHash("sha256")
+        .update(readFileSync(path.join(work, name, "index.json")))
+        .digest("hex");
+    expect(index("one")).toBe(index("other"));
+    const digests = await Promise.all(["gzip", "zstd", "plain"].map((tag) => computeDigest(`oci:${work}/one:${tag}`)));
+    expect(new Set(digests.map(({ digest }) => digest)).size).toBe(1);
+    expect((await computeDigest(`oci:${work}/one:changed`)).digest).not.toBe(digests[0]?.digest);
+  },
+);
 
 it("has chance that is spread evenly and repeats", () => {
   const counts = Array.from({ length: 10 }, () => 0);

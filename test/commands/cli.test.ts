@@ -17,6 +17,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { header } from "../../oci-fixtures/tar-builder.ts";
 import { digestOf, LayoutBuilder, types } from "../source/layout-builder.ts";
 
 const cli = path.join(import.meta.dirname, "../../dist/src/cli.js");
@@ -299,32 +300,22 @@ describe("signals", () => {
   const bigLayout = path.join(work, "big");
 
   beforeAll(() => {
-    // A layer whose blob is a fifo that nobody writes to would not be a regular file: a large one does.
+    // Long enough to be interrupted, and small on the disk.
     const builder = new LayoutBuilder();
-    const header = Buffer.alloc(512);
-    header.write("big");
-    header.write("0000644\0", 100);
-    header.write("0000000\0", 108);
-    header.write("0000000\0", 116);
-    header.write("03777777777\0", 124);
-    header.write("00000000000\0", 136);
-    header.write("        ", 148);
-    header[156] = 0x30;
-    header.write(
-      `${header
-        .reduce((sum, byte) => sum + byte, 0)
-        .toString(8)
-        .padStart(6, "0")}\0 `,
-      148,
-    );
-    const tar = Buffer.concat([header, Buffer.alloc(600 * 1024 * 1024)]);
+    const size = 600 * 1024 * 1024;
+    const tar = Buffer.concat([header({ name: "big", type: "0", size }), Buffer.alloc(size)]);
     const config = builder.json(
       { os: "linux", architecture: "amd64", config: {}, rootfs: { type: "layers", diff_ids: [digestOf(tar)] } },
       types.config,
     );
     builder.tag(
       builder.json(
-        { schemaVersion: 2, mediaType: types.manifest, config, layers: [builder.blob(tar, types.tar)] },
+        {
+          schemaVersion: 2,
+          mediaType: types.manifest,
+          config,
+          layers: [builder.blob(gzipSync(tar, { level: 1 }), `${types.tar}+gzip`)],
+        },
         types.manifest,
       ),
       "latest",

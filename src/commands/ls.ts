@@ -3,8 +3,8 @@
 import type { Command } from "commander";
 import { Oci2cfsError } from "../errors.ts";
 import { encodeText, printable } from "../format/bytes.ts";
-import { type Directory, deviceMajor, deviceMinor, type Leaf, type Node } from "../format/node.ts";
-import { inodeOf } from "../tree/walk.ts";
+import { type Directory, deviceMajor, deviceMinor, type Leaf } from "../format/node.ts";
+import { inodeOf, lookup, sortedNames } from "../tree/walk.ts";
 import { loadImage } from "./load-image.ts";
 import { type GlobalOptions, print, printJson, wantsJson } from "./session.ts";
 import { formatTable } from "./text.ts";
@@ -37,17 +37,12 @@ type Entry = readonly [name: string, node: Directory | Leaf];
 
 /** @throws Oci2cfsError `not-found` */
 function listPath(root: Directory, path: string): Entry[] {
-  let node: Directory | Leaf = root;
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
-    const child: Node | undefined = node.kind === "directory" ? node.children.get(encodeText(part)) : undefined;
-    if (child === undefined) throw new Oci2cfsError("not-found", `${path}: not in the image`);
-    node = inodeOf(child);
-  }
+  const found = lookup(root, encodeText(path));
+  if (found === undefined) throw new Oci2cfsError("not-found", `${path}: not in the image`);
+  const node = inodeOf(found);
   if (node.kind !== "directory") return [[path, node]];
-  const names = [...node.children.keys()].sort();
   const { children } = node;
-  return names.flatMap((name) => {
+  return sortedNames(node).flatMap((name) => {
     const child = children.get(name);
     return child === undefined ? [] : [[printable(name), inodeOf(child)] as const];
   });

@@ -1,9 +1,20 @@
 // `oci2cfs mkfs DUMP IMAGE`: a composefs-dump(5) text becomes an image file, as `mkcomposefs --from-file`.
 
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import type { Command } from "commander";
 import { Oci2cfsError, withContext } from "../errors.ts";
 import { formatVerityDigest } from "../format/digest.ts";
+import { uniqueName } from "../sys/files.ts";
 import { parseAlgorithm } from "./options.ts";
 import { print } from "./session.ts";
 
@@ -65,19 +76,34 @@ function readInput(file: string): Buffer {
   }
 }
 
-/** Whole or not at all: the file appears when its last byte is written. */
+/**
+ * Whole or not at all: the file appears when its last byte is on the disk. What is no file, such as /dev/null or a pipe,
+ * is written to and never replaced, and a symlink stays what it is.
+ */
 function writeImage(file: string, bytes: Buffer): void {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, "wx", 0o644);
+    const existing = statSync(file, { throwIfNoEntry: false });
+    if (existing === undefined) replaceFile(file, bytes);
+    else if (existing.isFile()) replaceFile(realpathSync(file), bytes);
+    else writeFileSync(file, bytes);
+  } catch (error) {
+    throw withContext(`writing ${file}`, error);
+  }
+}
+
+function replaceFile(file: string, bytes: Buffer): void {
+  const temporary = uniqueName(`${file}.tmp`);
+  const fd = openSync(temporary, "wx", 0o644);
+  try {
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw withContext(`writing ${file}`, error);
+    throw error;
   }
 }

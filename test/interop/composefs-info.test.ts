@@ -1,4 +1,4 @@
-// `composefs-info dump` of our images against our own dump of them.
+// `composefs-info dump` and `objects` of our images against our own reading of them.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtures } from "../../oci-fixtures/index.ts";
 import { formatDump, parseDump } from "../../src/format/dump.ts";
 import { readErofs } from "../../src/format/erofs/read.ts";
+import { referencedObjects } from "../../src/format/erofs/read-objects.ts";
 import { writeErofs } from "../../src/format/erofs/write.ts";
+import type { Directory } from "../../src/format/node.ts";
 import { type Scratch, titled, tool } from "./tools.ts";
 
 const info = tool("composefs-info");
@@ -27,7 +29,7 @@ const texts: [string, Buffer][] = [
   ),
 ];
 
-describe.skipIf(info.found === undefined)(titled("composefs-info dump", info), () => {
+describe.skipIf(info.found === undefined)(titled("composefs-info", info), () => {
   let scratch: Scratch;
   const printed = new Map<string, string>();
 
@@ -40,7 +42,7 @@ describe.skipIf(info.found === undefined)(titled("composefs-info dump", info), (
       );
     }
     info.found?.shell(
-      `cd ${scratch.inside} && for image in *.cfs; do composefs-info dump "$image" > "$image.dump" || true; done`,
+      `cd ${scratch.inside} && for image in *.cfs; do composefs-info dump "$image" > "$image.dump"; composefs-info objects "$image" > "$image.objects"; done`,
     );
     for (const [name] of texts)
       printed.set(name, readFileSync(path.join(scratch.outside, `${name}.cfs.dump`), "latin1"));
@@ -48,8 +50,20 @@ describe.skipIf(info.found === undefined)(titled("composefs-info dump", info), (
 
   afterAll(() => scratch.remove());
 
-  it.each(texts)("of %s is ours", (name) => {
-    const image = readFileSync(path.join(scratch.outside, `${name}.cfs`));
-    expect(Buffer.concat([...formatDump(readErofs(image))]).toString("latin1")).toBe(printed.get(name));
+  const treeOf = (name: string): Directory => readErofs(readFileSync(path.join(scratch.outside, `${name}.cfs`)));
+
+  it.each(texts)("dump of %s is ours", (name) => {
+    expect(Buffer.concat([...formatDump(treeOf(name))]).toString("latin1")).toBe(printed.get(name));
+  });
+
+  it("objects of each image are ours", () => {
+    let count = 0;
+    for (const [name] of texts) {
+      const listed = readFileSync(path.join(scratch.outside, `${name}.cfs.objects`), "latin1");
+      const ours = [...referencedObjects(treeOf(name)).keys()].sort();
+      expect(ours.map((object) => `${object}\n`).join(""), name).toBe(listed);
+      count += ours.length;
+    }
+    expect(count).toBeGreaterThan(50);
   });
 });

@@ -42,24 +42,42 @@ export interface DirectoryEntry {
   readonly nid: number;
 }
 
+/** Version 2 is composefs-rs' own: nothing in it is escaped but the names of xattrs, and it has no stubs. */
+const MAX_VERSION = 2;
+
 /** Offsets beyond are no whole numbers any more, and no image is that large. */
 const MAX_NID = 2n ** 40n;
+
+/** By index. Only composefs-rs makes use of EROFS_XATTR_INDEX_LUSTRE. */
+const xattrPrefixes: ReadonlyMap<number, string> = new Map([
+  [0, ""],
+  [5, "lustre."],
+  ...XATTR_PREFIXES.map(({ index, prefix }) => [index, prefix] as const),
+]);
 
 export type XattrEntry = readonly [name: ByteString, value: ByteString];
 
 export class ErofsImage {
+  /** The composefs version. */
+  readonly version: number;
   readonly rootNid: number;
   readonly #image: Buffer;
   readonly #buildSec: bigint;
   readonly #buildNsec: number;
   readonly #sharedXattrsAt: number;
   readonly #shared = new Map<number, XattrEntry>();
-  /** Data that inodes may still claim: a sound image gives no byte to two of them, so all of it is less than the image. */
-  #dataLeft: number;
+  /**
+   * Bytes that data and xattrs may still claim. A sound image gives no byte to two inodes, so all claims together are less
+   * than the image; without this limit, inodes that overlap make gigabytes out of 400 KB.
+   */
+  #unclaimed: number;
 
   /** @throws Oci2cfsError `bad-format` for what is no composefs image. */
   constructor(image: Buffer) {
-    readHeader(image);
+    this.version = readHeader(image).version;
+    if (this.version > MAX_VERSION) {
+      throw new Oci2cfsError("unsupported", `erofs: byte 12: composefs version ${this.version}`);
+    }
     const at = SUPERBLOCK_OFFSET;
     if (image.length < at + SUPERBLOCK_SIZE || image.readUInt32LE(at) !== EROFS_SUPER_MAGIC_V1) {
       throw new Oci2cfsError("bad-format", `erofs: byte ${at}: no EROFS superblock`);
@@ -75,7 +93,7 @@ export class ErofsImage {
     this.#buildSec = image.readBigInt64LE(at + 24);
     this.#buildNsec = image.readUInt32LE(at + 32);
     this.#sharedXattrsAt = image.readUInt32LE(at + 44) * BLOCK_SIZE;
-    this.#dataLeft = image.length;
+    this.#unclaimed = image.length;
   }
 
   /** Bytes of the image, checked to be there. */
@@ -84,6 +102,11 @@ export class ErofsImage {
       fail(`${what} at byte ${offset} lies behind the end of an image of ${this.#image.length} bytes`);
     }
     return this.#image.subarray(offset, offset + length);
+  }
+
+  #claim(size: number, what: string): void {
+    if (size > this.#unclaimed) fail(`${what} of ${size} bytes is more than the image holds`);
+    this.#unclaimed -= size;
   }
 
   inode(nid: number): InodeRecord {
@@ -125,8 +148,7 @@ export class ErofsImage {
     if (inode.layout !== EROFS_INODE_FLAT_PLAIN && inode.layout !== EROFS_INODE_FLAT_INLINE) {
       fail(`inode ${inode.nid}: data layout ${inode.layout}`);
     }
-    if (inode.size > this.#dataLeft) fail(`${what} of ${inode.size} bytes is more than the image holds`);
-    this.#dataLeft -= inode.size;
+    this.#claim(inode.size, what);
     const tail = inode.layout === EROFS_INODE_FLAT_INLINE ? inode.size % BLOCK_SIZE : 0;
     const inBlocks = inode.size - tail;
     const blocks = inBlocks === 0 ? Buffer.alloc(0) : this.#slice(inode.union * BLOCK_SIZE, inBlocks, what);
@@ -148,7 +170,8 @@ export class ErofsImage {
   /** The inode's own first, then the shared ones: the order in which `composefs-info dump` prints them. */
   xattrs(inode: InodeRecord): XattrEntry[] {
     if (inode.xattrSize === 0) return [];
-    const what = `inode ${inode.nid}: xattrs`;
+    const what = `inode ${inode.nid}: xattr block`;
+    this.#claim(inode.xattrSize, what);
     const block = this.#slice(inode.xattrOffset, inode.xattrSize, what);
     const sharedCount = block[4] ?? 0;
     let position = XATTR_HEADER_SIZE + 4 * sharedCount;
@@ -170,7 +193,8 @@ export class ErofsImage {
     if (known !== undefined) return known;
     const offset = this.#sharedXattrsAt + id * 4;
     const what = `shared xattr ${id}`;
-    const { xattr } = readXattrEntry(this.#slice(offset, Math.max(0, this.#image.length - offset), what), what);
+    const { xattr, size } = readXattrEntry(this.#slice(offset, Math.max(0, this.#image.length - offset), what), what);
+    this.#claim(size, what);
     this.#shared.set(id, xattr);
     return xattr;
   }
@@ -209,7 +233,7 @@ function readXattrEntry(bytes: Buffer, what: string): { xattr: XattrEntry; size:
   const index = bytes[1] ?? 0;
   const valueAt = XATTR_ENTRY_SIZE + nameLength;
   const end = valueAt + bytes.readUInt16LE(2);
-  const prefix = index === 0 ? "" : XATTR_PREFIXES.find((candidate) => candidate.index === index)?.prefix;
+  const prefix = xattrPrefixes.get(index);
   if (prefix === undefined || end > bytes.length) fail(`${what}: an entry of ${end} bytes with prefix ${index}`);
   const name = (prefix + bytesOf(bytes, XATTR_ENTRY_SIZE, valueAt)) as ByteString;
   return { xattr: [name, bytesOf(bytes, valueAt, end)], size: Math.ceil(end / 4) * 4 };

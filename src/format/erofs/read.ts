@@ -35,7 +35,7 @@ const MAX_DEPTH = 4096;
 
 /**
  * The first name of an inode, depth first, is its place; its further names are hard links.
- * @param image a whole image of version 0 or 1, with sha256 or sha512 digests.
+ * @param image a whole image of version 0 or 1, or of composefs-rs' version 2, with sha256 or sha512 digests.
  * @throws Oci2cfsError `bad-format` for a damaged image, `unsupported` for one of a kind that composefs does not write.
  */
 export function readErofs(image: Buffer): Directory {
@@ -52,9 +52,12 @@ class TreeReader {
   readonly #image: ErofsImage;
   readonly #leaves = new Map<number, Leaf>();
   readonly #directories = new Set<number>();
+  /** Whiteouts are files with overlay's marks, and plain ones are stubs. */
+  readonly #escapesWhiteouts: boolean;
 
   constructor(image: ErofsImage) {
     this.#image = image;
+    this.#escapesWhiteouts = image.version < 2;
   }
 
   read(): Directory {
@@ -81,7 +84,7 @@ class TreeReader {
         const child = this.#openDirectory(inode);
         directory.children.set(entry.name, child.directory);
         stack.push(child);
-      } else if (!(directory === top.directory && isStub(inode))) {
+      } else if (!(this.#escapesWhiteouts && directory === top.directory && isStub(inode))) {
         const leaf = this.#readLeaf(inode);
         this.#leaves.set(entry.nid, leaf);
         directory.children.set(entry.name, leaf);
@@ -101,7 +104,7 @@ class TreeReader {
   #readLeaf(inode: InodeRecord): Leaf {
     const { metadata, overlay } = this.#readXattrs(inode);
     const { nlink } = inode;
-    if (overlay.whiteout) {
+    if (overlay.isWhiteout) {
       return { kind: "character", ...metadata, mode: (inode.mode & ~S_IFMT) | S_IFCHR, nlink, rdev: 0 };
     }
     switch (inode.mode & S_IFMT) {
@@ -140,12 +143,13 @@ class TreeReader {
   }
 
   #readXattrs(inode: InodeRecord): { metadata: Metadata; overlay: OverlayMarks } {
-    const overlay: OverlayMarks = { payload: undefined, digest: undefined, whiteout: false };
+    const overlay: OverlayMarks = { payload: undefined, digest: undefined, isWhiteout: false };
     const xattrs = new Map<ByteString, ByteString>();
     for (const [name, value] of this.#image.xattrs(inode)) {
       if (name === XATTR_METACOPY) overlay.digest = digestOf(value, inode.nid);
       else if (name === XATTR_REDIRECT) overlay.payload = value.replace(/^\//, "") as ByteString;
-      else if (name === XATTR_ESCAPED_WHITEOUT) overlay.whiteout = true;
+      else if (!this.#escapesWhiteouts) xattrs.set(unescapeName(name), value);
+      else if (name === XATTR_ESCAPED_WHITEOUT && isEmptyRegular(inode)) overlay.isWhiteout = true;
       else if (!droppedXattrs.has(name)) xattrs.set(unescapeName(name), value);
     }
     const { mode, uid, gid, mtimeSec, mtimeNsec } = inode;
@@ -157,7 +161,7 @@ class TreeReader {
 interface OverlayMarks {
   payload: ByteString | undefined;
   digest: VerityDigest | undefined;
-  whiteout: boolean;
+  isWhiteout: boolean;
 }
 
 /** The writer's own marks; they come back when the tree is written again. */
@@ -167,6 +171,11 @@ const droppedXattrs: ReadonlySet<ByteString> = new Set([
   XATTR_USER_WHITEOUT,
   XATTR_USER_WHITEOUTS,
 ]);
+
+/** The only kind of inode that overlayfs takes for a whiteout; for others a mark of that name is the user's own. */
+function isEmptyRegular(inode: InodeRecord): boolean {
+  return (inode.mode & S_IFMT) === S_IFREG && inode.size === 0;
+}
 
 /** Users' own whiteouts are escaped, so a plain one in the root can only be a stub. */
 function isStub(inode: InodeRecord): boolean {
